@@ -1,0 +1,1 @@
+"""Generators and segmentation networks trained on rsprep chip stores."""

@@ -1,0 +1,1 @@
+"""Where granules come from."""

@@ -1,0 +1,1 @@
+"""A seeded landscape whose truth is known everywhere."""
