@@ -1,0 +1,180 @@
+"""Reading STAC documents, from disk or http: every fault has a name, and a short answer is a fault."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from pystac.link import Link
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from urllib3.util.retry import Retry
+
+from rsprep.errors import CatalogError
+from rsprep.sources.http import TIMEOUT, make_retry
+from rsprep.sources.signing import redact
+
+OLDEST = (1, 0)
+"""Oldest STAC version read; before it, assets and projection were written under other names."""
+MAX_PAGES = 10_000
+
+
+class CatalogIO(StacApiIO):
+    """Reads documents and pages of search results; shared by static catalogs and APIs.
+
+    Parameters
+    ----------
+    retry : policy for passing faults; default :func:`rsprep.sources.http.make_retry`.
+    timeout : seconds to connect and to read.
+    """
+
+    def __init__(self, retry: Retry | None = None, timeout: tuple[float, float] = TIMEOUT) -> None:
+        super().__init__(max_retries=retry or make_retry(), timeout=timeout)
+
+    def read_document(self, href: str | Link, parameters: dict[str, Any] | None = None, method: str = "GET") -> Any:
+        """The JSON object at `href`.
+
+        Raises
+        ------
+        CatalogError : ``not-found``, ``refused``, ``server-error``, ``unreachable`` or ``not-json``.
+        """
+        text = self.read_checked(href, parameters, method)
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise CatalogError(
+                "not-json",
+                f"the answer is not JSON ({error})",
+                value=f"{_shown(href)}: {redact(text[:80])!r}",
+                remedy="is this the address of a STAC API or a catalog.json?",
+            ) from None
+        if not isinstance(content, dict):
+            raise CatalogError("not-stac", "the document holds no STAC object", value=_shown(href))
+        return content
+
+    def read_checked(self, href: str | Link, parameters: dict[str, Any] | None = None, method: str = "GET") -> str:
+        """The text at `href`; raises CatalogError as :meth:`read_document` does."""
+        try:
+            if isinstance(href, Link) or is_url(href):
+                return self.read_text(href, method=method, parameters=parameters)
+            return self.read_text(href)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise CatalogError(
+                "not-found", "there is no such file", value=_shown(href), remedy="check --endpoint"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CatalogError("unreadable", f"the file cannot be read: {error}", value=_shown(href)) from None
+        except APIError as error:
+            raise _explain(error, _shown(href)) from None
+
+    def get_pages(
+        self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Pages of a search, each checked: the base class takes an error body for the end of the results."""
+        link: str | Link = url
+        asked: set[str] = set()
+        count, matched = 0, None
+        for number in range(MAX_PAGES):
+            page = self.read_document(link, parameters, method or "GET")
+            features = page.get("features")
+            if not isinstance(features, list):
+                raise CatalogError(
+                    "bad-page",
+                    f"page {number + 1} of the search results holds no features",
+                    value=redact(json.dumps(page)[:200]),
+                    remedy="the server failed without saying so; try again later",
+                )
+            count += len(features)
+            matched = _matched(page) if matched is None else matched
+            if features:
+                yield page
+            following = next((entry for entry in page.get("links", []) if entry.get("rel") == "next"), None)
+            if following is None or not features:
+                break
+            key = json.dumps(following, sort_keys=True)
+            if key in asked:
+                raise _endless(url)
+            asked.add(key)
+            link = Link.from_dict(following)
+        else:
+            raise _endless(url)
+        if matched is not None and count < matched:
+            raise CatalogError(
+                "short-result",
+                f"the server matched {matched} items and delivered {count}",
+                value=url,
+                remedy="a page was lost on the way; try again later",
+            )
+
+
+def check_stac(document: dict[str, Any], where: str, *, kinds: tuple[str, ...]) -> None:
+    """Check that `document` is a STAC object of one of `kinds` in a version that is read here.
+
+    Raises
+    ------
+    CatalogError : ``not-stac``, ``wrong-type`` or ``stac-version``.
+    """
+    kind, version = document.get("type"), document.get("stac_version")
+    if not isinstance(kind, str) or not isinstance(version, str):
+        raise CatalogError(
+            "not-stac",
+            "the document is JSON but no STAC object (type and stac_version are missing)",
+            value=where,
+            remedy="is this the address of a STAC API or a catalog.json?",
+        )
+    if kind not in kinds:
+        raise CatalogError("wrong-type", f"expected a STAC {' or '.join(kinds)}, found {kind}", value=where)
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST:
+        raise CatalogError(
+            "stac-version",
+            f"STAC {version} is too old to be read",
+            value=where,
+            remedy="rsprep reads STAC 1.0 and later; migrate the catalog (pystac does)",
+        )
+
+
+def is_url(href: str) -> bool:
+    """Whether `href` is read over http."""
+    return urlsplit(href).scheme in ("http", "https")
+
+
+def _shown(href: str | Link) -> str:
+    return redact(str(href.href if isinstance(href, Link) else href))
+
+
+def _matched(page: dict[str, Any]) -> int | None:
+    count = page.get("numberMatched", (page.get("context") or {}).get("matched"))
+    return count if isinstance(count, int) else None
+
+
+def _endless(url: str) -> CatalogError:
+    return CatalogError(
+        "endless-paging", "the pages of the search results never end", value=url, remedy="narrow the AOI or the period"
+    )
+
+
+def _explain(error: APIError, where: str) -> CatalogError:
+    status = getattr(error, "status_code", None)
+    told = redact(str(error))[:200]
+    if status == 404:
+        return CatalogError(
+            "not-found", "the server has no such document (404)", value=where, remedy="check --endpoint"
+        )
+    if status in (401, 403):
+        return CatalogError(
+            "refused",
+            f"the server refuses ({status}): {told}",
+            value=where,
+            remedy="does this catalog need an account?",
+        )
+    if status is not None:
+        return CatalogError(
+            "server-error", f"the server answered {status}: {told}", value=where, remedy="try again later"
+        )
+    if "too many" in told:
+        return CatalogError("server-error", f"the server kept failing: {told}", value=where, remedy="try again later")
+    return CatalogError("unreachable", f"no answer: {told}", value=where, remedy="check the address and the network")

@@ -1,0 +1,207 @@
+"""Source definitions: a YAML file in ``catalogs/sources`` becomes a source."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from rsprep.errors import CatalogError
+from rsprep.resources import shipped
+from rsprep.sources.product_rules import (
+    Absent,
+    Band,
+    DemProduct,
+    LandCoverProduct,
+    Product,
+    ProductName,
+    Rule,
+    Sentinel1Product,
+    Sentinel2Product,
+)
+
+__all__ = [
+    "Absent",
+    "Band",
+    "DemProduct",
+    "LandCoverProduct",
+    "Product",
+    "ProductName",
+    "Sentinel1Product",
+    "Sentinel2Product",
+    "SourceDefinition",
+    "list_definitions",
+    "load_definition",
+]
+
+SUFFIXES = (".yaml", ".yml")
+MAX_DEFINITION_BYTES = 1_000_000
+
+
+class Products(Rule):
+    """The products of a source; a source need not have all four."""
+
+    sentinel2: Sentinel2Product | None = None
+    sentinel1: Sentinel1Product | None = None
+    landcover: LandCoverProduct | None = None
+    dem: DemProduct | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not self.names():
+            raise ValueError("a source needs at least one product: sentinel2, sentinel1, landcover or dem")
+        return self
+
+    def names(self) -> list[str]:
+        """Keys of the products that this source has."""
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+
+class SourceDefinition(Rule):
+    """One provider: where its catalog is and how its products are coded."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    kind: Annotated[str, Field(min_length=1)] = "stac"
+    """Which module reads it, see :mod:`rsprep.sources.base`."""
+    endpoint: str | None = None
+    """STAC API, or catalog.json on disk or http; None where the user has to give one."""
+    signing: Literal["none", "planetary-computer"] = "none"
+    needs_period: bool = False
+    """True where a search without start and end would find years of scenes."""
+    rewrite: dict[str, str] = Field(default_factory=dict)
+    """Prefixes of hrefs that are replaced, such as ``s3://bucket/`` by the address of the same bucket on https."""
+    licence: str
+    products: Products
+
+    def product(self, name: str) -> Product:
+        """Rules of the product `name`; raises CatalogError ``no-such-product`` where the source lacks it."""
+        rules: Product | None = getattr(self.products, name, None) if name in Products.model_fields else None
+        if rules is None:
+            raise CatalogError(
+                "no-such-product",
+                f"source {self.name} has no product {name!r}",
+                value=name,
+                remedy=f"it has: {', '.join(self.products.names())}",
+            )
+        return rules
+
+
+def list_definitions() -> list[str]:
+    """Names of the shipped source definitions, sorted."""
+    return sorted(path.stem for path in shipped("catalogs/sources").iterdir() if path.suffix in SUFFIXES)
+
+
+def load_definition(name_or_path: str | Path) -> SourceDefinition:
+    """Read and check a source definition.
+
+    Parameters
+    ----------
+    name_or_path : name of a shipped definition (``"planted"``), or path of a YAML file.
+
+    Raises
+    ------
+    CatalogError : unknown name, no such file, not YAML, or contents that are wrong; the slug tells which.
+    """
+    path = _locate(name_or_path)
+    definition = _validate(_read_mapping(path), path)
+    landcover = definition.products.landcover
+    if landcover is not None:
+        _check_crosswalk(landcover.crosswalk)
+    return definition
+
+
+def _locate(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if text.endswith(SUFFIXES) or "/" in text or isinstance(name_or_path, Path):
+        path = Path(text)
+        if not path.is_file():
+            raise CatalogError(
+                "definition-not-found",
+                "there is no such source definition",
+                value=text,
+                remedy=f"check the path, or use a shipped name: {', '.join(list_definitions())}",
+            )
+        return path
+    known = list_definitions()
+    if text not in known:
+        close = difflib.get_close_matches(text, known, n=1)
+        raise CatalogError(
+            "unknown-source",
+            "no source has this name",
+            value=text,
+            remedy=f"did you mean {close[0]!r}?" if close else f"known sources: {', '.join(known)}",
+        )
+    return next(p for p in sorted(shipped("catalogs/sources").iterdir()) if p.stem == text and p.suffix in SUFFIXES)
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    remedy = "see catalogs/sources for examples"
+    if path.stat().st_size > MAX_DEFINITION_BYTES:
+        raise CatalogError("definition-too-large", "a definition is never this large", value=str(path), remedy=remedy)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CatalogError(
+            "definition-not-yaml", f"the definition is not YAML: {error}", value=str(path), remedy=remedy
+        ) from None
+    if not isinstance(content, dict):
+        raise CatalogError(
+            "definition-not-a-mapping", "the definition holds no key: value pairs", value=str(path), remedy=remedy
+        )
+    return content
+
+
+def _validate(content: dict[str, Any], path: Path) -> SourceDefinition:
+    try:
+        return SourceDefinition.model_validate(content)
+    except ValidationError as error:
+        raise _explain(error, path) from None
+
+
+def _explain(error: ValidationError, path: Path) -> CatalogError:
+    """First complaint of pydantic as a named error: cause, value and remedy in our words."""
+    first = error.errors()[0]
+    keys = [part for part in first["loc"] if isinstance(part, str)]
+    where, key = ".".join(str(part) for part in first["loc"]), keys[-1] if keys else "definition"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, _known_keys(), n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else "see catalogs/sources for the known keys"
+        return CatalogError("definition-unknown-key", f"{path.name}: this key is not known", value=where, remedy=remedy)
+    if first["type"] == "missing" and key == "nodata":
+        return CatalogError(
+            "nodata-undeclared",
+            f"{path.name}: {where} is not declared",
+            remedy=f"write {where}: the number that means no data (files do not always say)",
+        )
+    if first["type"] == "missing":
+        return CatalogError("definition-missing-key", f"{path.name}: {where} is missing", remedy=f"give {where}")
+    if first["type"] == "value_error" and message.startswith("nodata"):
+        key = "nodata"
+    return CatalogError(
+        f"bad-{key.replace('_', '-')}",
+        f"{path.name}: {where}: {message}",
+        value=first["input"] if not isinstance(first["input"], dict) else None,
+        remedy="see catalogs/sources for examples",
+    )
+
+
+def _known_keys() -> list[str]:
+    models: list[type[Rule]] = [SourceDefinition, Products, Absent]
+    models += [Sentinel2Product, Sentinel1Product, LandCoverProduct, DemProduct]
+    return [key for model in models for key in model.model_fields]
+
+
+def _check_crosswalk(name: str) -> None:
+    known = sorted(path.stem for path in shipped("catalogs/crosswalks").iterdir() if path.suffix in SUFFIXES)
+    if name not in known:
+        raise CatalogError(
+            "bad-crosswalk",
+            "there is no such land-cover crosswalk",
+            value=name,
+            remedy=f"known crosswalks: {', '.join(known)}",
+        )

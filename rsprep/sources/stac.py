@@ -1,0 +1,205 @@
+"""The STAC source: static catalogs and STAC APIs, read alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import shapely
+from pystac.utils import make_absolute_href
+from urllib3.util.retry import Retry
+
+from rsprep.errors import CatalogError, ItemError, TimeError
+from rsprep.granule import Granule
+from rsprep.sources.api import ApiCatalog
+from rsprep.sources.catalog_io import CatalogIO, check_stac, is_url
+from rsprep.sources.definition import DemProduct, Sentinel1Product, SourceDefinition
+from rsprep.sources.footprints import read_footprint
+from rsprep.sources.items import item_interval, make_granule, wanted_bands
+from rsprep.sources.signing import Signer, make_signer
+from rsprep.sources.static import StaticCatalog
+from rsprep.sources.tiles import TileList
+
+
+def open_source(definition: SourceDefinition, endpoint: str) -> StacSource:
+    """What :func:`rsprep.sources.base.open_source` calls for definitions of kind ``stac``."""
+    return StacSource(definition, endpoint)
+
+
+class StacSource:
+    """A catalog read by the rules of a definition; a :class:`rsprep.sources.base.Source`.
+
+    Meant to be asked once a product for the whole area of interest: a static catalog is read anew each time.
+
+    Parameters
+    ----------
+    definition : how the provider codes its products.
+    endpoint : STAC API, ``catalog.json`` or its folder.
+    retry : policy for passing faults of a server; default :func:`rsprep.sources.http.make_retry`.
+    page : items a page of a search.
+
+    Raises
+    ------
+    CatalogError : the root document cannot be read or is no STAC catalog.
+    """
+
+    def __init__(
+        self, definition: SourceDefinition, endpoint: str, *, retry: Retry | None = None, page: int | None = None
+    ) -> None:
+        self.definition = definition
+        self.endpoint = _root_href(endpoint)
+        self._io = CatalogIO(retry)
+        root = self._io.read_document(self.endpoint)
+        check_stac(root, self.endpoint, kinds=("Catalog", "Collection"))
+        self._catalog: StaticCatalog | ApiCatalog
+        if _is_api(root):
+            options = {} if page is None else {"page": page}
+            self._catalog = ApiCatalog(self._io, self.endpoint, root, **options)
+        else:
+            self._catalog = StaticCatalog(self._io, self.endpoint, root)
+
+    def find(
+        self,
+        product: str,
+        area: shapely.Geometry,
+        start: dt.datetime | None = None,
+        end: dt.datetime | None = None,
+        *,
+        bands: Collection[str] | None = None,
+    ) -> list[Granule]:
+        """See :meth:`rsprep.sources.base.Source.find`; sorted by time, then id."""
+        rules = self.definition.product(product)
+        _check_usable(rules, self.definition.name)
+        if isinstance(rules, DemProduct):
+            start = end = None  # relief has no season: a tile's date says when it was published
+        _check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
+        wanted = wanted_bands(self.definition, product, bands)
+        tally = _Tally()
+        granules: dict[str, Granule] = {}
+        for href, item in self._candidates(rules.collection, area, start, end):
+            footprint = tally.keep(item, rules.collection, area, start, end)
+            if footprint is None:
+                continue
+            granule = make_granule(item, href, footprint, definition=self.definition, product=product, bands=wanted)
+            _unite(granules, granule)
+        if not granules and not (isinstance(rules, DemProduct) and rules.absent.rule == "tile-list"):
+            raise tally.nothing_found(rules.collection, self.endpoint)
+        return sorted(granules.values(), key=lambda granule: (granule.datetime, granule.id))
+
+    def tile_list(self) -> TileList | None:
+        """See :meth:`rsprep.sources.base.Source.tile_list`."""
+        dem = self.definition.products.dem
+        if dem is None or dem.absent.href is None or dem.absent.rule != "tile-list":
+            return None
+        href = make_absolute_href(dem.absent.href, self.endpoint)
+        return TileList.parse(self._io.read_checked(href), tile_degrees=dem.absent.tile_degrees, source=href)
+
+    def signer(self) -> Signer:
+        """See :meth:`rsprep.sources.base.Source.signer`."""
+        return make_signer(self.definition.signing)
+
+    def sign(self, href: str) -> str:
+        """See :meth:`rsprep.sources.base.Source.sign`."""
+        return self.signer().sign(href)
+
+    def _candidates(
+        self, collection: str, area: shapely.Geometry, start: dt.datetime | None, end: dt.datetime | None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        if isinstance(self._catalog, ApiCatalog):
+            return self._catalog.search(collection, area, start, end)
+        return self._catalog.items(collection)
+
+
+class _Tally:
+    """Filters items by place and time, and counts what each filter left."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.inside: set[str] = set()
+        self.other_times: list[dt.datetime] = []
+
+    def keep(
+        self,
+        item: dict[str, Any],
+        collection: str,
+        area: shapely.Geometry,
+        start: dt.datetime | None,
+        end: dt.datetime | None,
+    ) -> shapely.Geometry | None:
+        """Footprint of an item that passes; None for one that does not."""
+        name = item.get("id")
+        if not isinstance(name, str) or not name:
+            raise ItemError("no-id", "an item has no id", value=item.get("links"))
+        if item.get("collection") not in (None, collection):
+            raise CatalogError(
+                "wrong-collection",
+                f"item {name} of another collection came up in {collection}",
+                value=item.get("collection"),
+                remedy="the server ignores the collections of a search; it cannot be used",
+            )
+        self.seen.add(name)
+        footprint = read_footprint(item)
+        if not footprint.intersects(area):
+            return None
+        self.inside.add(name)
+        first, last = item_interval(item)
+        ended = start is not None and (last < start or first < last == start)  # a year ends where the next begins
+        if ended or (end is not None and first > end):
+            self.other_times.append(first)
+            return None
+        return footprint
+
+    def nothing_found(self, collection: str, where: str) -> CatalogError:
+        """The error that tells at which filter the items were lost."""
+        counts = f"{collection}: {len(self.seen)} items found, {len(self.inside)} of them meet the AOI"
+        remedy = "check --aoi, --start and --end"
+        if self.other_times:
+            counts += ", none of these is in the period"
+            dates = sorted(moment.date() for moment in self.other_times)
+            remedy = f"there are items from {dates[0]} to {dates[-1]}; check --start and --end"
+        return CatalogError("nothing-found", counts, value=where, remedy=remedy)
+
+
+def _unite(granules: dict[str, Granule], granule: Granule) -> None:
+    known = granules.setdefault(granule.id, granule)
+    if known.to_json() != granule.to_json():
+        raise ItemError(
+            "duplicate-id",
+            f"two items of {granule.collection} share an id and differ",
+            value=granule.id,
+            remedy="ids are unique in a collection; which of the two is meant cannot be told",
+        )
+
+
+def _check_usable(rules: object, source: str) -> None:
+    if isinstance(rules, Sentinel1Product) and rules.kind == "grd":
+        raise CatalogError(
+            "grd-unsupported",
+            f"Sentinel-1 of {source} is ground range detected: not calibrated, not terrain corrected",
+            value=rules.collection,
+            remedy="take sentinel-1-rtc from another source, or leave out the layer s1",
+        )
+
+
+def _check_window(start: dt.datetime | None, end: dt.datetime | None, *, needed: bool) -> None:
+    for moment in (start, end):
+        if moment is not None and moment.tzinfo is None:
+            raise TimeError(
+                "naive", "the time has no zone", value=moment.isoformat(), remedy="add Z for UTC: 2021-06-01T10:00:00Z"
+            )
+    if needed and (start is None or end is None):
+        raise TimeError("missing", "this source needs a period", remedy="give --start and --end")
+
+
+def _root_href(endpoint: str) -> str:
+    if is_url(endpoint):
+        return endpoint
+    path = Path(endpoint)
+    return str((path / "catalog.json" if path.is_dir() else path).absolute())
+
+
+def _is_api(root: dict[str, Any]) -> bool:
+    links = root.get("links") or []
+    return "conformsTo" in root or any(isinstance(link, dict) and link.get("rel") == "search" for link in links)
