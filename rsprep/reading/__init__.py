@@ -1,1 +1,36 @@
-"""Pixels from files onto a grid."""
+"""Read pixels from files and bring them onto a target grid.
+
+`warp` and the modules below it know arrays and grids only; `windows` opens files; `mosaic` and `dem`
+join what was read.
+"""
+
+from rsprep.reading.access import ReadPolicy
+from rsprep.reading.control import ControlCache, ControlGrid
+from rsprep.reading.dem import Elevation, load_dem
+from rsprep.reading.extent import source_window, target_region, window_bytes
+from rsprep.reading.layer import Layer
+from rsprep.reading.mosaic import BandSpec, Collected, FailedRead, load_granule, load_granules, mosaic
+from rsprep.reading.warp import Warped, warp
+from rsprep.reading.windows import Window, read_window
+
+__all__ = [
+    "BandSpec",
+    "Collected",
+    "ControlCache",
+    "ControlGrid",
+    "Elevation",
+    "FailedRead",
+    "Layer",
+    "ReadPolicy",
+    "Warped",
+    "Window",
+    "load_dem",
+    "load_granule",
+    "load_granules",
+    "mosaic",
+    "read_window",
+    "source_window",
+    "target_region",
+    "warp",
+    "window_bytes",
+]

@@ -1,0 +1,89 @@
+"""How files are reached: GDAL's settings, signing, retries, and messages that give no secret away."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from rsprep.errors import RasterError
+
+REMOTE_SCHEMES = ("http", "https", "s3", "gs", "az")
+Sign = Callable[[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadPolicy:
+    """How hard a read is tried. Nothing in here changes a pixel."""
+
+    attempts: int = 4
+    """How often a remote file is tried in all."""
+    backoff_s: float = 0.5
+    """Pause before the second attempt, in seconds; doubled each time."""
+    timeout_s: float = 60.0
+    """Longest time one request may take, in seconds."""
+    connect_timeout_s: float = 10.0
+    """Longest time a connection may take to open, in seconds."""
+    verify_checksum: bool = False
+    """True: local files with a declared checksum are hashed before they are read."""
+    sleep: Callable[[float], None] = time.sleep
+    """How to wait; tests put a clock of their own here."""
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1, got {self.attempts}")
+
+
+def gdal_options(policy: ReadPolicy) -> dict[str, Any]:
+    """GDAL configuration for reading rasters that others publish.
+
+    - No folder listing and no sidecars: an .aux.xml or .ovr beside a file must not change its pixels.
+    - Nothing about a URL outlives its handle: GDAL otherwise remembers a failed open, or a piece of a
+      truncated answer, for the life of the process, and every later attempt fails like the first.
+    - Requests end: the default is to wait for ever and not to retry.
+    """
+    return {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_PAM_ENABLED": "NO",
+        "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/",
+        "GDAL_HTTP_TIMEOUT": f"{policy.timeout_s:g}",
+        "GDAL_HTTP_CONNECTTIMEOUT": f"{policy.connect_timeout_s:g}",
+        "GDAL_HTTP_MAX_RETRY": "0",
+        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+        "GDAL_HTTP_MULTIPLEX": "YES",
+        "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+    }
+
+
+def is_remote(href: str) -> bool:
+    """True for URLs that are read over the network; RasterError for schemes that are not read at all."""
+    scheme = urlsplit(href).scheme.lower()
+    if scheme in REMOTE_SCHEMES:
+        return True
+    if scheme not in ("", "file") or href.startswith("/vsi"):
+        raise RasterError(
+            "unsupported-href",
+            "files are read from absolute paths and from http, https, s3, gs and az URLs only",
+            value=without_query(href),
+            remedy="correct the href in the catalog",
+        )
+    return False
+
+
+def local_path(href: str) -> Path:
+    """Path of a local href, plain or file://."""
+    return Path(unquote(urlsplit(href).path)) if href.startswith("file:") else Path(href)
+
+
+def without_query(href: str) -> str:
+    """`href` as it may be shown and stored: what follows the question mark may be a signature."""
+    return href.split("?", 1)[0] if "://" in href else href
+
+
+def without_secrets(message: str) -> str:
+    """`message` with the query string of every URL in it removed."""
+    return re.sub(r"\?[^\s'\"<>]*", "", message)

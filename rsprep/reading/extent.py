@@ -1,0 +1,82 @@
+"""Which part of a source a target needs, which part of a target a source reaches, and what that weighs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from rsprep.errors import RasterError
+from rsprep.reading.control import ControlGrid
+
+
+def source_window(source: GeoBox, control: ControlGrid, margin: int) -> tuple[slice, slice] | None:
+    """Rows and columns of `source` that the target of `control` needs, widened by `margin` pixels.
+
+    None where no part of the target lies inside the source. The bounds hold for interpolated positions
+    too, because those never leave the range of their nodes.
+
+    Raises
+    ------
+    RasterError : the source spans the globe and the target crosses the meridian where it is cut open.
+    """
+    x, y = control.pixels_in(source)
+    height, width = int(source.shape[0]), int(source.shape[1])
+    if x.max() <= 0 or y.max() <= 0 or x.min() >= width or y.min() >= height:
+        return None
+    _refuse_cut(source, x, width)
+    rows = slice(max(0, math.floor(y.min()) - margin), min(height, math.ceil(y.max()) + margin))
+    columns = slice(max(0, math.floor(x.min()) - margin), min(width, math.ceil(x.max()) + margin))
+    return rows, columns
+
+
+def _refuse_cut(source: GeoBox, x: NDArray[np.float64], width: int) -> None:
+    if source.crs is None or not source.crs.geographic:
+        return
+    circle = abs(360.0 / source.affine.a)
+    for turned in (x - circle, x + circle):
+        if turned.max() > 0 and turned.min() < width:
+            raise RasterError(
+                "cut-by-target",
+                "the target crosses the meridian where this global raster begins and ends",
+                value=str(source.boundingbox),
+                remedy="publish the raster in tiles, or keep the area of interest on one side of that meridian",
+            )
+
+
+def target_region(source: GeoBox, control: ControlGrid, margin: int = 0) -> tuple[slice, slice] | None:
+    """Rows and columns of the target that `source`, widened by `margin` of its pixels, can reach.
+
+    Counted in whole cells of the control grid, so never too small; None where it reaches none.
+    """
+    x, y = control.pixels_in(source)
+    height, width = int(source.shape[0]), int(source.shape[1])
+    inside = (
+        (_corners(x, np.minimum) < width + margin)
+        & (_corners(x, np.maximum) > -margin)
+        & (_corners(y, np.minimum) < height + margin)
+        & (_corners(y, np.maximum) > -margin)
+    )
+    if not inside.any():
+        return None
+    cell_rows, cell_columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return (
+        slice(int(control.rows[cell_rows[0]]), int(control.rows[cell_rows[-1] + 1])),
+        slice(int(control.columns[cell_columns[0]]), int(control.columns[cell_columns[-1] + 1])),
+    )
+
+
+def _corners(nodes: NDArray[np.float64], choose: np.ufunc) -> NDArray[np.float64]:
+    top, bottom = choose(nodes[:-1, :-1], nodes[:-1, 1:]), choose(nodes[1:, :-1], nodes[1:, 1:])
+    return np.asarray(choose(top, bottom))
+
+
+def window_bytes(source: GeoBox, control: ControlGrid, itemsize: int, margin: int = 2) -> int:
+    """Bytes that the needed window of `source` takes in memory once decoded; 0 where it is not needed."""
+    window = source_window(source, control, margin)
+    if window is None:
+        return 0
+    rows, columns = window
+    return int(rows.stop - rows.start) * int(columns.stop - columns.start) * itemsize

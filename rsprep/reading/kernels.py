@@ -1,0 +1,340 @@
+"""Resampling through a control grid: nearest, bilinear, cubic and area average.
+
+Positions are in source pixels with 0 at the outer edge of the first pixel, so pixel k spans k to k+1
+and has its centre at k + 0.5. Every kernel obeys the same rules:
+
+- an output pixel is valid where the source pixel that contains its centre is inside and valid;
+- invalid source pixels weigh nothing, and the remaining weights are scaled to sum to one;
+- positions are computed in float64 once per cell and row, and in float32 relative to that start.
+
+The target is walked in the cells of the control grid. A cell whose whole support is inside the
+source and free of invalid pixels takes a loop without any test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rsprep.reading.jit import compiled
+from rsprep.reading.validity import BLOCK_PX
+
+OUTSIDE, MIXED, CLEAN = 0, 1, 2
+
+
+@compiled
+def cell_state(
+    i: int, j: int, node_x: Any, node_y: Any, height: int, width: int, reach: float, any_invalid: bool, blocks: Any
+) -> int:
+    """Whether the support of cell (i, j), widened by `reach` source pixels, is outside, mixed or clean."""
+    x0 = min(node_x[i, j], node_x[i, j + 1], node_x[i + 1, j], node_x[i + 1, j + 1]) - reach
+    x1 = max(node_x[i, j], node_x[i, j + 1], node_x[i + 1, j], node_x[i + 1, j + 1]) + reach
+    y0 = min(node_y[i, j], node_y[i, j + 1], node_y[i + 1, j], node_y[i + 1, j + 1]) - reach
+    y1 = max(node_y[i, j], node_y[i, j + 1], node_y[i + 1, j], node_y[i + 1, j + 1]) + reach
+    if x1 < 0 or y1 < 0 or x0 > width or y0 > height:
+        return OUTSIDE
+    if x0 < 0 or y0 < 0 or x1 >= width or y1 >= height:
+        return MIXED
+    if any_invalid:
+        for by in range(int(y0) // BLOCK_PX, int(y1) // BLOCK_PX + 1):
+            for bx in range(int(x0) // BLOCK_PX, int(x1) // BLOCK_PX + 1):
+                if blocks[by, bx]:
+                    return MIXED
+    return CLEAN
+
+
+@compiled
+def row_start(nodes: Any, i: int, j: int, t: float) -> Any:
+    """Position at the start of a cell's row and at the start of the next cell; `t` runs from 0 to 1 down the cell."""
+    left = nodes[i, j] + (nodes[i + 1, j] - nodes[i, j]) * t
+    right = nodes[i, j + 1] + (nodes[i + 1, j + 1] - nodes[i, j + 1]) * t
+    return left, right
+
+
+@compiled
+def usable(invalid: Any, any_invalid: bool, height: int, width: int, y: int, x: int) -> bool:
+    """True where source pixel (y, x) exists and is valid."""
+    if y < 0 or x < 0 or y >= height or x >= width:
+        return False
+    return not (any_invalid and invalid[y, x] != 0)
+
+
+@compiled
+def put(line: Any, count: int, out: Any, row: int, column: int, integer: bool, low: float, high: float) -> None:
+    """Store `count` values of `line`; to integers half away from zero, clipped to low..high."""
+    if not integer:
+        for k in range(count):
+            out[row, column + k] = line[k]
+    elif low >= 0:
+        for k in range(count):
+            value = min(max(line[k], np.float32(low)), np.float32(high))
+            out[row, column + k] = np.int32(value + np.float32(0.5))
+    else:
+        for k in range(count):
+            value = min(max(line[k], np.float32(low)), np.float32(high))
+            half = np.float32(0.5) if value >= 0 else np.float32(-0.5)
+            out[row, column + k] = np.int32(value + half)
+
+
+@compiled
+def nearest(
+    source: Any,
+    invalid: Any,
+    any_invalid: bool,
+    blocks: Any,
+    rows: Any,
+    columns: Any,
+    node_x: Any,
+    node_y: Any,
+    out: Any,
+    valid: Any,
+) -> None:
+    """Copy the source pixel that contains each target centre; clear `valid` where there is none."""
+    height, width = source.shape
+    flat = source.reshape(-1)
+    for i in range(rows.size - 1):
+        for j in range(columns.size - 1):
+            state = cell_state(i, j, node_x, node_y, height, width, 1.0, any_invalid, blocks)
+            first, count = columns[j], columns[j + 1] - columns[j]
+            for row in range(rows[i], rows[i + 1]):
+                if state == OUTSIDE:
+                    valid[row, first : first + count] = False
+                    continue
+                t = (row - rows[i]) / (rows[i + 1] - rows[i])
+                x, x_end = row_start(node_x, i, j, t)
+                y, y_end = row_start(node_y, i, j, t)
+                dx, dy = (x_end - x) / count, (y_end - y) / count
+                for k in range(count):
+                    sx, sy = int(np.floor(x + dx * k)), int(np.floor(y + dy * k))
+                    if state == CLEAN or usable(invalid, any_invalid, height, width, sy, sx):
+                        out[row, first + k] = flat[np.uint64(sy * width + sx)]
+                    else:
+                        valid[row, first + k] = False
+
+
+@compiled
+def bilinear_at(source: Any, invalid: Any, any_invalid: bool, x: float, y: float) -> np.float32:
+    """Bilinear value at (x, y) over the valid pixels among the four around it; at least one must be."""
+    height, width = source.shape
+    x0, y0 = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
+    wx, wy = np.float32(x - 0.5 - x0), np.float32(y - 0.5 - y0)
+    total, weights = np.float32(0), np.float32(0)
+    for down in range(2):
+        for right in range(2):
+            if usable(invalid, any_invalid, height, width, y0 + down, x0 + right):
+                w = (wy if down else np.float32(1) - wy) * (wx if right else np.float32(1) - wx)
+                total += w * np.float32(source[y0 + down, x0 + right])
+                weights += w
+    return total / weights
+
+
+@compiled
+def bilinear(
+    source: Any,
+    invalid: Any,
+    any_invalid: bool,
+    blocks: Any,
+    rows: Any,
+    columns: Any,
+    node_x: Any,
+    node_y: Any,
+    out: Any,
+    valid: Any,
+    integer: bool,
+    low: float,
+    high: float,
+) -> None:
+    """Weigh the four nearest source pixels."""
+    height, width = source.shape
+    flat = source.reshape(-1)
+    longest = np.max(columns[1:] - columns[:-1])
+    line = np.empty(longest, np.float32)
+    wxs, wys = np.empty(longest, np.float32), np.empty(longest, np.float32)
+    index = np.empty(longest, np.int32)
+    for i in range(rows.size - 1):
+        for j in range(columns.size - 1):
+            state = cell_state(i, j, node_x, node_y, height, width, 2.0, any_invalid, blocks)
+            first, count = columns[j], columns[j + 1] - columns[j]
+            for row in range(rows[i], rows[i + 1]):
+                if state == OUTSIDE:
+                    valid[row, first : first + count] = False
+                    continue
+                t = (row - rows[i]) / (rows[i + 1] - rows[i])
+                x, x_end = row_start(node_x, i, j, t)
+                y, y_end = row_start(node_y, i, j, t)
+                dx, dy = (x_end - x) / count, (y_end - y) / count
+                if state == CLEAN:
+                    x_base, y_base = np.floor(x - 0.5), np.floor(y - 0.5)
+                    fx, fy = np.float32(x - 0.5 - x_base), np.float32(y - 0.5 - y_base)
+                    sx, sy = np.float32(dx), np.float32(dy)
+                    for k in range(count):
+                        px, py = fx + sx * np.float32(k), fy + sy * np.float32(k)
+                        kx, ky = np.floor(px), np.floor(py)
+                        wxs[k], wys[k] = px - kx, py - ky
+                        index[k] = np.int32(ky) * np.int32(width) + np.int32(kx)
+                    base = int(y_base) * width + int(x_base)
+                    for k in range(count):
+                        at = base + index[k]
+                        a, b = np.float32(flat[np.uint64(at)]), np.float32(flat[np.uint64(at + 1)])
+                        c, d = np.float32(flat[np.uint64(at + width)]), np.float32(flat[np.uint64(at + width + 1)])
+                        top, bottom = a + wxs[k] * (b - a), c + wxs[k] * (d - c)
+                        line[k] = top + wys[k] * (bottom - top)
+                else:
+                    for k in range(count):
+                        cx, cy = x + dx * k, y + dy * k
+                        near_x, near_y = int(np.floor(cx)), int(np.floor(cy))
+                        if usable(invalid, any_invalid, height, width, near_y, near_x):
+                            line[k] = bilinear_at(source, invalid, any_invalid, cx, cy)
+                        else:
+                            line[k] = np.float32(0)
+                            valid[row, first + k] = False
+                put(line, count, out, row, first, integer, low, high)
+
+
+@compiled
+def cubic_weights(t: np.float32) -> Any:
+    """Catmull-Rom weights (Keys 1981, a = -0.5) of the pixels at -1, 0, 1 and 2 for position t in 0..1."""
+    half = np.float32(0.5)
+    w0 = ((-half * t + np.float32(1)) * t - half) * t
+    w1 = (np.float32(1.5) * t - np.float32(2.5)) * t * t + np.float32(1)
+    w2 = ((np.float32(-1.5) * t + np.float32(2)) * t + half) * t
+    w3 = (half * t - half) * t * t
+    return w0, w1, w2, w3
+
+
+@compiled
+def cubic(
+    source: Any,
+    invalid: Any,
+    any_invalid: bool,
+    blocks: Any,
+    rows: Any,
+    columns: Any,
+    node_x: Any,
+    node_y: Any,
+    out: Any,
+    valid: Any,
+    integer: bool,
+    low: float,
+    high: float,
+) -> None:
+    """Weigh the sixteen nearest source pixels; bilinear where one of them is missing or invalid."""
+    height, width = source.shape
+    line = np.empty(np.max(columns[1:] - columns[:-1]), np.float32)
+    for i in range(rows.size - 1):
+        for j in range(columns.size - 1):
+            state = cell_state(i, j, node_x, node_y, height, width, 3.0, any_invalid, blocks)
+            first, count = columns[j], columns[j + 1] - columns[j]
+            for row in range(rows[i], rows[i + 1]):
+                if state == OUTSIDE:
+                    valid[row, first : first + count] = False
+                    continue
+                t = (row - rows[i]) / (rows[i + 1] - rows[i])
+                x, x_end = row_start(node_x, i, j, t)
+                y, y_end = row_start(node_y, i, j, t)
+                dx, dy = (x_end - x) / count, (y_end - y) / count
+                for k in range(count):
+                    cx, cy = x + dx * k, y + dy * k
+                    x0, y0 = int(np.floor(cx - 0.5)), int(np.floor(cy - 0.5))
+                    whole = state == CLEAN
+                    if not whole:
+                        near_x, near_y = int(np.floor(cx)), int(np.floor(cy))
+                        if not usable(invalid, any_invalid, height, width, near_y, near_x):
+                            line[k] = np.float32(0)
+                            valid[row, first + k] = False
+                            continue
+                        whole = True
+                        for down in range(-1, 3):
+                            for right in range(-1, 3):
+                                if not usable(invalid, any_invalid, height, width, y0 + down, x0 + right):
+                                    whole = False
+                    if not whole:
+                        line[k] = bilinear_at(source, invalid, any_invalid, cx, cy)
+                        continue
+                    a, b, c, d = cubic_weights(np.float32(cx - 0.5 - x0))
+                    v = cubic_weights(np.float32(cy - 0.5 - y0))
+                    total = np.float32(0)
+                    left = np.uint64(x0 - 1)
+                    for down in range(4):
+                        at = np.uint64(y0 - 1 + down)
+                        total += v[down] * (
+                            a * np.float32(source[at, left])
+                            + b * np.float32(source[at, left + np.uint64(1)])
+                            + c * np.float32(source[at, left + np.uint64(2)])
+                            + d * np.float32(source[at, left + np.uint64(3)])
+                        )
+                    line[k] = total
+                put(line, count, out, row, first, integer, low, high)
+
+
+@compiled
+def average(
+    source: Any,
+    invalid: Any,
+    any_invalid: bool,
+    blocks: Any,
+    rows: Any,
+    columns: Any,
+    node_x: Any,
+    node_y: Any,
+    out: Any,
+    valid: Any,
+    integer: bool,
+    low: float,
+    high: float,
+) -> None:
+    """Weigh source pixels by the area they share with a box around the centre of the target pixel.
+
+    The box has the side lengths of the target pixel as seen in the source, at least one source
+    pixel each, and lies parallel to the source's axes: exact where the grids are parallel.
+    """
+    height, width = source.shape
+    line = np.empty(np.max(columns[1:] - columns[:-1]), np.float32)
+    for i in range(rows.size - 1):
+        for j in range(columns.size - 1):
+            first, count = columns[j], columns[j + 1] - columns[j]
+            tall = rows[i + 1] - rows[i]
+            box_x = np.hypot(node_x[i, j + 1] - node_x[i, j], (node_x[i + 1, j] - node_x[i, j]) * count / tall) / count
+            box_y = np.hypot(node_y[i + 1, j] - node_y[i, j], (node_y[i, j + 1] - node_y[i, j]) * tall / count) / tall
+            half_x, half_y = max(box_x, 1.0) / 2, max(box_y, 1.0) / 2
+            for row in range(rows[i], rows[i + 1]):
+                t = (row - rows[i]) / tall
+                x, x_end = row_start(node_x, i, j, t)
+                y, y_end = row_start(node_y, i, j, t)
+                dx, dy = (x_end - x) / count, (y_end - y) / count
+                for k in range(count):
+                    cx, cy = x + dx * k, y + dy * k
+                    near_x, near_y = int(np.floor(snapped(cx))), int(np.floor(snapped(cy)))
+                    if usable(invalid, any_invalid, height, width, near_y, near_x):
+                        line[k] = mean_over(source, invalid, any_invalid, cx, cy, half_x, half_y)
+                    else:
+                        line[k] = np.float32(0)
+                        valid[row, first + k] = False
+                put(line, count, out, row, first, integer, low, high)
+
+
+@compiled
+def snapped(position: float) -> float:
+    """Position rounded to a millionth of a pixel, so that an edge met exactly is met on every machine."""
+    rounded: float = np.round(position * 1e6) / 1e6
+    return rounded
+
+
+@compiled
+def mean_over(
+    source: Any, invalid: Any, any_invalid: bool, x: float, y: float, half_x: float, half_y: float
+) -> np.float32:
+    """Area-weighted mean of the valid pixels in the box of half sides (half_x, half_y) around (x, y)."""
+    height, width = source.shape
+    left, right = snapped(x - half_x), snapped(x + half_x)
+    top, bottom = snapped(y - half_y), snapped(y + half_y)
+    total, weights = 0.0, 0.0
+    for row in range(max(0, int(np.floor(top))), min(height, int(np.ceil(bottom)))):
+        wy = min(bottom, row + 1.0) - max(top, float(row))
+        for column in range(max(0, int(np.floor(left))), min(width, int(np.ceil(right)))):
+            if usable(invalid, any_invalid, height, width, row, column):
+                w = wy * (min(right, column + 1.0) - max(left, float(column)))
+                total += w * source[row, column]
+                weights += w
+    return np.float32(total / weights)
