@@ -1,1 +1,8 @@
 """A seeded landscape whose truth is known everywhere."""
+
+from __future__ import annotations
+
+from rsprep.sources.planted.publish import publish
+from rsprep.sources.planted.world import World
+
+__all__ = ["World", "publish"]
