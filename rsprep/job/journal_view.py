@@ -100,6 +100,11 @@ class JournalView:
             last = page[-1]["slot"]
             yield from map(ChipRow.from_row, page)
 
+    def chips_of(self, shard_index: int) -> list[ChipRow]:
+        """The planned chips of one shard, in slot order."""
+        rows = self._db.execute("SELECT * FROM chips WHERE shard_index = ? ORDER BY slot", (shard_index,))
+        return [ChipRow.from_row(row) for row in rows.fetchall()]
+
     def shards(self) -> Iterator[ShardRow]:
         """All shards by index, page by page."""
         last = -1

@@ -34,6 +34,6 @@ def chip_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
     values = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     if values.dtype.kind == "f":
-        values = values + values.dtype.type(0)  # −0.0 + 0.0 is 0.0
-        values[np.isnan(values)] = np.nan
+        values = np.where(np.isnan(values), values.dtype.type(np.nan), values)
+        values[values == 0] = 0  # −0.0, too
     return values

@@ -70,6 +70,11 @@ class Variable:
             raise ValueError(f"variable {self.name}: {self.dtype} cannot hold NaN")
 
     @property
+    def has_nodata(self) -> bool:
+        """True where `fill` means no-data; a mask such as `s2_valid` has a value everywhere."""
+        return np.dtype(self.dtype).kind == "f" or "nodata" in self.attrs
+
+    @property
     def dims(self) -> tuple[str, ...]:
         """Axis names: chip, then the bands if any, then y and x."""
         return ("chip", *((self.band_dim,) if self.band_dim else ()), "y", "x")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -213,11 +212,3 @@ def clear_partials(path: str | Path) -> int:
     for file in stale:
         file.unlink(missing_ok=True)
     return len(stale)
-
-
-def consolidate(path: str | Path) -> None:
-    """Gather all metadata in the root, in one atomic write."""
-    with warnings.catch_warnings():
-        # Inline consolidated metadata is an extension; readers that do not know it, ignore it.
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        zarr.consolidate_metadata(str(path), zarr_format=3)

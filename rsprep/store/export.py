@@ -1,0 +1,112 @@
+"""Chips as GeoTIFFs, for QGIS and everything else that reads rasters."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import xarray as xr
+
+from rsprep.errors import StoreError
+from rsprep.store.read import chip, chip_transform, committed_chips, open_dataset
+from rsprep.store.schema import Schema, Variable
+
+_TILE = 256
+
+
+def export(
+    dataset: str | Path, out: str | Path, *, chips: Iterable[str] | None = None, layers: Iterable[str] | None = None
+) -> list[Path]:
+    """Write chips as tiled, deflated GeoTIFFs: ``OUT/<layer>/<chip_id>.tif``.
+
+    Files carry CRS, no-data, band names and, for land cover, the colours of the classes. A file
+    appears whole or not at all.
+
+    Parameters
+    ----------
+    dataset : folder of a sealed data set.
+    out : folder for the files.
+    chips : names of the chips, by default all.
+    layers : names of the variables, by default all.
+
+    Returns
+    -------
+    The files, in order.
+
+    Raises
+    ------
+    StoreError : ``no-such-chip``, ``no-such-layer``, or what reading raises.
+    """
+    opened = open_dataset(dataset)
+    schema = Schema.from_json(opened.attrs["rsprep_schema"])
+    wanted = schema.names if layers is None else tuple(layers)
+    for name in wanted:
+        if name not in schema.names:
+            raise StoreError(
+                "no-such-layer",
+                "the data set has no such layer",
+                value=name,
+                remedy=f"choose from {', '.join(schema.names)}",
+            )
+    files = []
+    for chip_id in committed_chips(opened) if chips is None else chips:
+        one = chip(opened, chip_id)
+        for name in wanted:
+            file = Path(out) / name / f"{chip_id}.tif"
+            _write(one, schema[name], file)
+            files.append(file)
+    return files
+
+
+def _write(one: xr.Dataset, variable: Variable, file: Path) -> None:
+    values = one[variable.name].to_numpy()
+    values = values if values.ndim == 3 else values[np.newaxis]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.stem}.{uuid.uuid4().hex}.partial.tif")
+    try:
+        with rasterio.open(partial, "w", **_profile(one, variable, values)) as target:
+            target.write(values)
+            _describe(target, variable)
+        os.replace(partial, file)  # noqa: PTH105  # the same call, said plainly
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _profile(one: xr.Dataset, variable: Variable, values: np.ndarray[Any, Any]) -> dict[str, Any]:
+    side = min(_TILE, -(-values.shape[-1] // 16) * 16)  # TIFF tiles come in multiples of 16
+    return {
+        "driver": "GTiff",
+        "count": values.shape[0],
+        "height": values.shape[1],
+        "width": values.shape[2],
+        "dtype": variable.dtype,
+        "crs": one.rio.crs,
+        "transform": chip_transform(one),
+        "nodata": variable.fill if variable.has_nodata else None,
+        "tiled": True,
+        "blockxsize": side,
+        "blockysize": side,
+        "compress": "deflate",
+        "predictor": 3 if variable.dtype.startswith("float") else 2,
+        "interleave": "band",
+    }
+
+
+def _describe(target: Any, variable: Variable) -> None:
+    """Band names, units, scale and class colours."""
+    count = target.count
+    target.descriptions = variable.bands or (variable.name,)
+    units = variable.attrs.get("band_units", [variable.attrs.get("units", "")] * count)
+    if "scale" in variable.attrs:
+        target.scales = (float(variable.attrs["scale"]),) * count
+        units = ["1"] * count
+    target.units = tuple(units)
+    target.update_tags(**{key: str(value) for key, value in variable.attrs.items()})
+    if "flag_colors" in variable.attrs:
+        colours = [tuple(bytes.fromhex(text[1:])) for text in variable.attrs["flag_colors"].split()]
+        target.write_colormap(1, dict(zip(variable.attrs["flag_values"], colours, strict=True)))

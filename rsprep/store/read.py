@@ -1,0 +1,125 @@
+"""Open a sealed store as an xarray Dataset, and take one chip of it as a georeferenced raster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rioxarray  # noqa: F401  # registers the .rio accessor
+import xarray as xr
+import zarr
+from affine import Affine
+
+from rsprep.errors import StoreError
+from rsprep.store.schema import Schema
+from rsprep.store.seal import is_sealed
+from rsprep.store.strict import StrictStore, shard_slots
+from rsprep.store.write import read_schema
+
+STORE_NAME = "chips.zarr"
+
+
+def store_path(path: str | Path) -> Path:
+    """The store of a data set: `path` may be the data set's folder or the store itself."""
+    path = Path(path)
+    return path / STORE_NAME if (path / STORE_NAME).is_dir() else path
+
+
+def open_dataset(path: str | Path) -> xr.Dataset:
+    """Open a sealed data set lazily; only slots that hold a chip are shown.
+
+    Values have the types they are stored with; no-data is each variable's ``nodata`` attribute, or
+    NaN. Dask chunks are shards, so work over many chips has few tasks. Damage raises on reading.
+
+    Parameters
+    ----------
+    path : the data set's folder, or its ``chips.zarr``.
+
+    Raises
+    ------
+    StoreError : ``not-found``, ``not-a-store``, ``schema-version``, or ``unsealed`` while the
+        build has not finished; while reading, ``missing-shard`` or ``missing-chunk``.
+    """
+    path = store_path(path)
+    schema, _ = read_schema(path)
+    if not is_sealed(path):
+        raise StoreError(
+            "unsealed",
+            "the data set is not finished",
+            value=str(path),
+            remedy="run the same build command again: it goes on where it stopped",
+        )
+    group = zarr.open_group(path, mode="r")
+    store = StrictStore(path.absolute(), slots=shard_slots(group))
+    dataset = _load_coordinates(xr.open_zarr(store, consolidated=True, chunks=None, zarr_format=3))
+    shown = np.flatnonzero(dataset["committed"].to_numpy())
+    in_shard = np.bincount(shown // schema.slots_per_shard)
+    chunks = {"chip": tuple(int(count) for count in in_shard if count)}
+    dataset = dataset.isel(chip=shown)
+    return dataset.assign({name: layer.chunk(chunks) for name, layer in dataset.data_vars.items()})
+
+
+def _load_coordinates(dataset: xr.Dataset) -> xr.Dataset:
+    """Chip coordinates in memory, text as fixed-width text, which every library understands."""
+    loaded = {}
+    for name, coordinate in dataset.coords.items():
+        values = coordinate.to_numpy()
+        if values.dtype.kind == "T":
+            values = np.array(values.tolist(), dtype=str)
+        loaded[name] = xr.Variable(coordinate.dims, values, coordinate.attrs)
+    return dataset.assign_coords(loaded)
+
+
+def chip(dataset: xr.Dataset, chip_id: str) -> xr.Dataset:
+    """One chip with its ground coordinates: pixel centres in x and y, CRS, transform and no-data.
+
+    Parameters
+    ----------
+    dataset : from :func:`open_dataset`.
+    chip_id : name of a committed chip.
+
+    Returns
+    -------
+    Dataset over ([bands], y, x), still lazy; ``chip.s2.rio`` has CRS and transform, and
+    ``rio.to_raster`` writes what it shows.
+
+    Raises
+    ------
+    StoreError : ``no-such-chip``.
+    """
+    found = np.flatnonzero(dataset["chip_id"].to_numpy() == chip_id)
+    if len(found) != 1:
+        raise StoreError(
+            "no-such-chip",
+            "the data set has no committed chip of this name",
+            value=chip_id,
+            remedy="dataset.chip_id lists them",
+        )
+    one: xr.Dataset = dataset.isel(chip=int(found[0]))
+    transform = chip_transform(one)
+    pixel = transform.a
+    centres = (np.arange(int(dataset.attrs["chip_size"])) + 0.5) * pixel
+    one = one.assign_coords(
+        x=("x", transform.c + centres, {"standard_name": "projection_x_coordinate", "units": "m"}),
+        y=("y", transform.f - centres, {"standard_name": "projection_y_coordinate", "units": "m"}),
+    )
+    one = one.rio.write_crs(int(one["epsg"]))
+    one = one.rio.write_transform(transform)
+    schema = Schema.from_json(dataset.attrs["rsprep_schema"])
+    for variable in schema.variables:
+        if variable.has_nodata:
+            one[variable.name] = one[variable.name].rio.write_nodata(variable.fill)
+    return one
+
+
+def chip_transform(one: xr.Dataset) -> Affine:
+    """Transform of one chip's pixels: from (column, row) of a pixel's outer edge to ground metres."""
+    pixel = float(one.attrs["pixel_size"])
+    return Affine(pixel, 0.0, float(one["x_origin"]), 0.0, -pixel, float(one["y_origin"]))
+
+
+def committed_chips(dataset: xr.Dataset) -> list[str]:
+    """Names of the chips, in the order of the chip axis."""
+    names: list[Any] = dataset["chip_id"].to_numpy().tolist()
+    return [str(name) for name in names]
