@@ -81,6 +81,12 @@ class BestDate:
         """Whether `date` could still change a pixel. A date that is not needed need not be read."""
         return date in self._left and bool((self._ranks[date] < self._worst).any())
 
+    def improved_by(self, date: int, clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(y, x): True where `date`, clear as given, would replace what a pixel has now."""
+        rows, columns = self._chip_shape
+        rank = np.repeat(np.repeat(self._ranks[date], rows, axis=0), columns, axis=1)
+        return clear & (rank < self._rank)
+
     @property
     def done(self) -> bool:
         """Whether no date that is left could change a pixel."""
