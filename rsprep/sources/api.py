@@ -12,7 +12,7 @@ from pystac_client.item_search import ItemSearch
 from shapely.geometry import mapping
 
 from rsprep.errors import CatalogError
-from rsprep.sources.catalog_io import CatalogIO
+from rsprep.sources.catalog_io import CatalogIO, check_stac
 from rsprep.sources.static import collection_missing
 
 PAGE = 250
@@ -46,7 +46,7 @@ class ApiCatalog:
 
         An item that meets two parts comes twice. Raises CatalogError.
         """
-        self._check_collection(collection)
+        self.collection(collection)  # a search in one that is missing finds nothing, without a word
         address, method = self._search_link()
         for part in shapely.get_parts(area):
             search = ItemSearch(
@@ -71,15 +71,19 @@ class ApiCatalog:
         best = next((link for link in links if link.get("method") == "POST"), links[0])
         return make_absolute_href(best["href"], self.href), best.get("method", "GET")
 
-    def _check_collection(self, collection: str) -> None:
+    def collection(self, name: str) -> tuple[str, dict[str, Any]]:
+        """Address and document of a collection; raises CatalogError ``collection-missing``."""
         base = self.href.rstrip("/")
+        address = f"{base}/collections/{name}"
         try:
-            self.io.read_document(f"{base}/collections/{collection}")
+            document = self.io.read_document(address)
         except CatalogError as error:
             if error.slug != "not-found":
                 raise
             known = self.io.read_document(f"{base}/collections").get("collections", [])
-            raise collection_missing(collection, self.href, [str(entry.get("id")) for entry in known]) from None
+            raise collection_missing(name, self.href, [str(entry.get("id")) for entry in known]) from None
+        check_stac(document, address, kinds=("Collection",))
+        return address, document
 
 
 def _region(part: shapely.Geometry) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pystac.utils import make_absolute_href
 
 from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Asset, Granule
+from rsprep.products.sentinel2 import dn_offset
 from rsprep.sources.definition import Band, Product, Sentinel1Product, Sentinel2Product, SourceDefinition
 from rsprep.sources.projection import check_place, read_grid
 from rsprep.sources.signing import redact, strip_signature
@@ -33,8 +33,6 @@ KEPT = (
     "sat:absolute_orbit",
 )
 """Item properties that granules carry besides those which the definition names: dates, provenance, cloud, orbit."""
-
-_BASELINE = re.compile(r"^\d{1,2}\.\d{1,2}$")
 
 
 def wanted_bands(definition: SourceDefinition, product: str, names: Collection[str] | None) -> dict[str, Band]:
@@ -77,7 +75,7 @@ def make_granule(
     """
     rules = definition.product(product)
     properties = item.get("properties") or {}
-    check_properties(str(item["id"]), properties, rules)
+    check_properties(str(item["id"]), properties, rules, _declared_offset(item, bands))
     assets = {name: _asset(item, href, band, definition) for name, band in bands.items()}
     check_place(str(item["id"]), footprint, [asset.grid for asset in assets.values() if asset.grid is not None])
     kept = {*KEPT, *_named_properties(rules)}
@@ -116,9 +114,11 @@ def item_interval(item: Mapping[str, Any]) -> tuple[dt.datetime, dt.datetime]:
 
 def _moment(name: object, text: object) -> dt.datetime:
     try:
-        moment = dt.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None
     except ValueError:
-        raise ItemError("bad-datetime", f"item {name} has a time that cannot be read", value=text) from None
+        moment = None
+    if moment is None:
+        raise ItemError("bad-datetime", f"item {name} has a time that cannot be read", value=text)
     if moment.tzinfo is None:
         raise ItemError(
             "naive-datetime",
@@ -139,15 +139,23 @@ def _named_properties(rules: Product) -> list[str]:
     return [key for key in named if isinstance(key, str)]
 
 
-def check_properties(name: str, properties: Mapping[str, Any], rules: Product) -> None:
+def check_properties(name: str, properties: Mapping[str, Any], rules: Product, offset: float | None = None) -> None:
     """Check what the product rules will decide by, here, where the item can still be named.
+
+    Parameters
+    ----------
+    offset : offset of the reflectance bands in the item's own words, where it has any.
 
     Raises
     ------
-    ItemError : ``bad-offset-flag``, ``unknown-baseline`` or ``orbit-unknown``.
+    ItemError : what :func:`rsprep.products.sentinel2.dn_offset` raises, or ``orbit-unknown``.
     """
     if isinstance(rules, Sentinel2Product):
-        _check_offset(name, properties, rules)
+        try:
+            dn_offset(properties, baseline_key=rules.baseline, applied=rules.offset_applied, band_offset=offset)
+        except ItemError as error:
+            cause = f"item {name}: {error.cause}"
+            raise ItemError(error.slug, cause, value=error.value, remedy=error.remedy) from None
     if isinstance(rules, Sentinel1Product) and rules.orbit is not None:
         orbit = properties.get(rules.orbit)
         if orbit not in ("ascending", "descending"):
@@ -159,26 +167,25 @@ def check_properties(name: str, properties: Mapping[str, Any], rules: Product) -
             )
 
 
-def _check_offset(name: str, properties: Mapping[str, Any], rules: Sentinel2Product) -> None:
-    """The offset is decided by baseline AND by what the provider removed; never by date."""
-    applied = rules.offset_applied
-    if isinstance(applied, str):
-        applied = properties.get(applied)
-        if applied is not None and not isinstance(applied, bool):
-            raise ItemError(
-                "bad-offset-flag",
-                f"item {name}: {rules.offset_applied} is neither true nor false",
-                value=applied,
-                remedy="without it the offset would be removed twice or not at all",
-            )
-    baseline = None if rules.baseline is None else properties.get(rules.baseline)
-    if applied is not True and (not isinstance(baseline, str) or not _BASELINE.match(baseline)):
-        raise ItemError(
-            "unknown-baseline",
-            f"item {name} does not tell its processing baseline, nor that the offset is removed",
-            value=baseline,
-            remedy=f"expected {rules.baseline} such as '04.00'; without it −1000 cannot be decided",
-        )
+def _declared_offset(item: Mapping[str, Any], bands: Mapping[str, Band]) -> float | None:
+    """Offset that the item declares for its first reflectance band with any (raster extension, 1.1 and 2.0)."""
+    for name, band in bands.items():
+        asset = (item.get("assets") or {}).get(band.asset)
+        if name == "SCL" or not isinstance(asset, dict):
+            continue
+        words = _band_words(asset, band.number)
+        offset = words.get("raster:offset", words.get("offset"))
+        if isinstance(offset, (int, float)):
+            return float(offset)
+    return None
+
+
+def _band_words(asset: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """What an asset says about its band `number`; the band's own words go before those of the asset."""
+    bands = asset.get("raster:bands") or asset.get("bands")
+    if not isinstance(bands, list) or len(bands) < number or not isinstance(bands[number - 1], dict):
+        return dict(asset)
+    return {**asset, **bands[number - 1]}
 
 
 def _asset(item: Mapping[str, Any], href: str, band: Band, definition: SourceDefinition) -> Asset:
@@ -205,15 +212,13 @@ def _asset(item: Mapping[str, Any], href: str, band: Band, definition: SourceDef
 def _check_declared(name: object, asset: Mapping[str, Any], band: Band) -> None:
     """Compare the item's own words about its numbers with the definition, where it has any."""
     declared = asset.get("raster:bands") or asset.get("bands")
-    if not isinstance(declared, list):
-        return
-    if len(declared) < band.number:
+    if isinstance(declared, list) and len(declared) < band.number:
         raise ItemError(
             "missing-band",
             f"asset {band.asset!r} of item {name} has {len(declared)} bands, number {band.number} is wanted",
             remedy="the definition's band numbers do not fit this catalog",
         )
-    words = {**asset, **declared[band.number - 1]}
+    words = _band_words(asset, band.number)
     dtype, nodata = words.get("data_type"), words.get("nodata")
     if isinstance(dtype, str) and dtype != band.dtype:
         raise ItemError(

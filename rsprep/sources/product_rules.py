@@ -163,15 +163,9 @@ class Absent(Rule):
     rule: Literal["error", "tile-list"]
     """error: always a fault; tile-list: 0 m (sea) where the list of published tiles has none, a fault elsewhere."""
     href: _Text | None = None
-    """The list; relative to the root of the catalog."""
-    tile_degrees: float = Field(1.0, gt=0, le=30)
-    """Side of a tile in degrees; the names in the list give south-west corners."""
-
-    @model_validator(mode="after")
-    def _has_list(self) -> Self:
-        if self.rule == "tile-list" and self.href is None:
-            raise ValueError("absent: the rule tile-list needs href")
-        return self
+    """The list, relative to the root of the catalog; None: the collection links to it (``rel: tile-list``)."""
+    tile_degrees: Annotated[float, Field(gt=0, le=30)] | _Text = 1.0
+    """Side of a tile in degrees, or the collection summary that tells it; names in the list give SW corners."""
 
 
 class DemProduct(_Product):
@@ -197,5 +191,5 @@ def check_nodata(nodata: float | None, dtype: str) -> None:
     if nodata is None or kind.kind == "f":
         return
     limits = np.iinfo(kind)
-    if math.isnan(nodata) or nodata != int(nodata) or not limits.min <= nodata <= limits.max:
+    if not math.isfinite(nodata) or nodata != int(nodata) or not limits.min <= nodata <= limits.max:
         raise ValueError(f"nodata {nodata} cannot occur in a raster of type {dtype}")

@@ -116,8 +116,8 @@ def _outline(grid: GeoBox) -> shapely.Geometry:
     along = np.linspace(0, 1, EDGE_POINTS)
     x = np.concatenate([along, np.ones_like(along), along[::-1], np.zeros_like(along)]) * columns
     y = np.concatenate([np.zeros_like(along), along, np.ones_like(along), along[::-1]]) * rows
-    eastings, northings = grid.transform * (x, y)
-    lon, lat = _to_lonlat(str(grid.crs)).transform(eastings, northings)
+    width, _, west, _, height, north = list(grid.transform)[:6]
+    lon, lat = _to_lonlat(str(grid.crs)).transform(west + width * x, north + height * y)
     finite = np.isfinite(lon) & np.isfinite(lat)
     if finite.sum() < 3:
         return shapely.Polygon()

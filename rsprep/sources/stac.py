@@ -14,16 +14,17 @@ from urllib3.util.retry import Retry
 from rsprep.errors import CatalogError, ItemError, TimeError
 from rsprep.granule import Granule
 from rsprep.sources.api import ApiCatalog
+from rsprep.sources.base import Source
 from rsprep.sources.catalog_io import CatalogIO, check_stac, is_url
 from rsprep.sources.definition import DemProduct, Sentinel1Product, SourceDefinition
 from rsprep.sources.footprints import read_footprint
 from rsprep.sources.items import item_interval, make_granule, wanted_bands
 from rsprep.sources.signing import Signer, make_signer
-from rsprep.sources.static import StaticCatalog
+from rsprep.sources.static import StaticCatalog, linked
 from rsprep.sources.tiles import TileList
 
 
-def open_source(definition: SourceDefinition, endpoint: str) -> StacSource:
+def open_source(definition: SourceDefinition, endpoint: str) -> Source:
     """What :func:`rsprep.sources.base.open_source` calls for definitions of kind ``stac``."""
     return StacSource(definition, endpoint)
 
@@ -89,12 +90,25 @@ class StacSource:
         return sorted(granules.values(), key=lambda granule: (granule.datetime, granule.id))
 
     def tile_list(self) -> TileList | None:
-        """See :meth:`rsprep.sources.base.Source.tile_list`."""
+        """See :meth:`rsprep.sources.base.Source.tile_list`; CatalogError ``no-tile-list`` where it is not told."""
         dem = self.definition.products.dem
-        if dem is None or dem.absent.href is None or dem.absent.rule != "tile-list":
+        if dem is None or dem.absent.rule == "error":
             return None
-        href = make_absolute_href(dem.absent.href, self.endpoint)
-        return TileList.parse(self._io.read_checked(href), tile_degrees=dem.absent.tile_degrees, source=href)
+        href, told = dem.absent.href, dem.absent.tile_degrees
+        degrees = None if isinstance(told, str) else told
+        if href is None or isinstance(told, str):
+            where, document = self._catalog.collection(dem.collection)
+            href = href or next(iter(linked(document, where, "tile-list")), None)
+            degrees = _summary(document, told) if isinstance(told, str) else told
+        if href is None or degrees is None:
+            raise CatalogError(
+                "no-tile-list",
+                f"collection {dem.collection} does not tell which DEM tiles exist, or how large they are",
+                value=self.endpoint,
+                remedy="give href and tile_degrees under absent in the definition; sea cannot be told from a gap",
+            )
+        href = make_absolute_href(href, self.endpoint)
+        return TileList.parse(self._io.read_checked(href), tile_degrees=degrees, source=href)
 
     def signer(self) -> Signer:
         """See :meth:`rsprep.sources.base.Source.signer`."""
@@ -160,6 +174,12 @@ class _Tally:
             dates = sorted(moment.date() for moment in self.other_times)
             remedy = f"there are items from {dates[0]} to {dates[-1]}; check --start and --end"
         return CatalogError("nothing-found", counts, value=where, remedy=remedy)
+
+
+def _summary(collection: dict[str, Any], key: str) -> float | None:
+    """The one number that a collection's summaries give under `key`."""
+    values = (collection.get("summaries") or {}).get(key)
+    return float(values[0]) if isinstance(values, list) and len(values) == 1 and values[0] > 0 else None
 
 
 def _unite(granules: dict[str, Granule], granule: Granule) -> None:

@@ -41,6 +41,13 @@ class StaticCatalog:
             self._collections = found
         return self._collections
 
+    def collection(self, name: str) -> tuple[str, dict[str, Any]]:
+        """Address and document of a collection; raises CatalogError ``collection-missing``."""
+        known = self.collections()
+        if name not in known:
+            raise collection_missing(name, self.href, list(known))
+        return known[name]
+
     def items(self, collection: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Address and document of every item of `collection`; other collections are left alone.
 
@@ -48,13 +55,10 @@ class StaticCatalog:
         ------
         CatalogError : ``collection-missing``, or what reading a document raises.
         """
-        known = self.collections()
-        if collection not in known:
-            raise collection_missing(collection, self.href, list(known))
-        href, document = known[collection]
+        href, document = self.collection(collection)
         hrefs: dict[str, None] = {}  # a set that keeps its order
         for place, node in self._walk(href, document, below_collections=True):
-            hrefs.update(dict.fromkeys(_links(node, place, "item")))
+            hrefs.update(dict.fromkeys(linked(node, place, "item")))
         if is_url(self.href):
             with ThreadPoolExecutor(CONCURRENT) as pool:
                 yield from pool.map(self._read_item, hrefs)
@@ -75,7 +79,7 @@ class StaticCatalog:
             yield place, node
             if node["type"] == "Collection" and not below_collections:
                 continue
-            for child in _links(node, place, "child"):
+            for child in linked(node, place, "child"):
                 if child not in seen:
                     seen.add(child)
                     content = self.io.read_document(child)
@@ -93,7 +97,8 @@ def collection_missing(collection: str, where: str, known: list[str]) -> Catalog
     )
 
 
-def _links(document: dict[str, Any], href: str, rel: str) -> list[str]:
+def linked(document: dict[str, Any], href: str, rel: str) -> list[str]:
+    """Absolute addresses that `document`, found at `href`, links to by `rel`."""
     links = document.get("links")
     return [
         make_absolute_href(link["href"], href)

@@ -1,0 +1,231 @@
+"""STAC APIs: a real server on the loopback for what is right, a scripted one for what goes wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import shapely
+
+from rsprep.errors import CatalogError
+from rsprep.sources.base import open_source
+from rsprep.sources.http import make_retry
+from rsprep.sources.stac import StacSource
+from tests.rsprep.sources.making import (
+    S2,
+    VERSION,
+    Server,
+    make_collection,
+    make_definition,
+    make_item,
+    make_page,
+    serve_api,
+    serving,
+    with_properties,
+    write_catalog,
+)
+
+AREA = shapely.box(15.02, 48.02, 15.03, 48.03)
+CROSSING = shapely.MultiPolygon([shapely.box(178, 10.1, 180, 10.2), shapely.box(-180, 10.1, -178, 10.2)])
+HREFS = {"red": {"href": "/data/B04.tif"}, "scl": {"href": "/data/SCL.tif"}}
+
+
+def _world() -> list[Any]:
+    """23 dates over one place, and granules around the antimeridian, one of them on both sides."""
+    dates = [dt.datetime(2021, 6, 1, 10, tzinfo=dt.UTC) + dt.timedelta(days=day) for day in range(23)]
+    items = [with_properties(make_item(f"d{date:%m%d}"), datetime=date.isoformat()) for date in dates]
+    sides = [[(179.0, 10.0), (179.5, 10.5)], [(-179.5, 10.0), (-179.0, 10.5)], [(20.0, 10.0), (21.0, 10.5)]]
+    items += [make_item(f"side{number}", (*low, *high)) for number, (low, high) in enumerate(sides)]
+    parts = [shapely.box(179.9, 10, 180, 10.5), shapely.box(-180, 10, -179.9, 10.5)]
+    both = json.loads(shapely.to_geojson(shapely.MultiPolygon(parts)))
+    items.append(make_item("both", geometry=both, bbox=[179.9, 10.0, -179.9, 10.5]))
+    items.append(make_item("elsewhere", (30.0, 48.0, 30.1, 48.1)))
+    return [{**item, "assets": HREFS} for item in items]
+
+
+@pytest.fixture(scope="module")
+def rustac(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A STAC API over :func:`_world`, with its memory backend."""
+    folder = tmp_path_factory.mktemp("rustac")
+    (folder / "collection.json").write_text(json.dumps(make_collection(S2)))
+    (folder / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": _world()}))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    program = Path(sys.executable).parent / "rustac"
+    command = [
+        str(program),
+        "serve",
+        "-a",
+        address,
+        *(str(folder / f"{name}.json") for name in ("collection", "items")),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(200):
+                try:
+                    requests.get(f"http://{address}/", timeout=1)
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.05)
+            yield f"http://{address}"
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+def _open(url: str, page: int = 5) -> StacSource:
+    return StacSource(make_definition(), url, page=page, retry=make_retry(total=3, backoff=0.0))
+
+
+def test_pages_are_followed_to_the_end(rustac: str) -> None:
+    assert len(_open(rustac, page=5).find("sentinel2", AREA)) == 23
+    assert len(_open(rustac, page=23).find("sentinel2", AREA)) == 23
+
+
+@pytest.mark.parametrize(
+    ("area", "days"),
+    [(AREA, None), (AREA, (3, 9)), (CROSSING, None), (AREA.buffer(0.01, quad_segs=200), (0, 2))],
+    ids=["place", "period", "antimeridian", "box-of-a-fine-outline"],
+)
+def test_an_api_and_a_static_catalog_give_the_same(rustac: str, tmp_path: Path, area: Any, days: Any) -> None:
+    """Pitfall 37 among them: each part is searched, and a granule on both sides comes once."""
+    static = open_source(make_definition(), str(write_catalog(tmp_path, _world())))
+    first = dt.datetime(2021, 6, 1, 10, tzinfo=dt.UTC)
+    window = () if days is None else tuple(first + dt.timedelta(days=day) for day in days)
+    found = _open(rustac).find("sentinel2", area, *window)
+    assert found
+    assert [g.to_json() for g in found] == [g.to_json() for g in static.find("sentinel2", area, *window)]
+    if days is not None:
+        assert len(found) == days[1] - days[0] + 1
+    if area is CROSSING:
+        assert [granule.id for granule in found] == ["both", "side0", "side1"]
+
+
+def test_a_static_catalog_is_read_over_http_too(server: Server) -> None:
+    links = [{"rel": "child", "href": "./c/collection.json"}]
+    server.tell("/catalog.json", (200, {"type": "Catalog", **VERSION, "id": "x", "description": "", "links": links}))
+    items = [{"rel": "item", "href": f"{name}.json"} for name in ("a", "b", "c")]
+    server.tell("/c/collection.json", (200, make_collection(S2, items)))
+    for name in ("a", "b", "c"):
+        server.tell(f"/c/{name}.json", (503, b"busy"), (200, make_item(name)))
+    granules = _open(f"{server.url}/catalog.json").find("sentinel2", AREA)
+    assert [granule.id for granule in granules] == ["a", "b", "c"]
+    assert granules[0].assets["B04"].href == f"{server.url}/c/B04.tif"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_passing_fault_is_asked_again(server: Server, status: int) -> None:
+    """Pitfall 6: a search by POST is retried like any other; the client's defaults do not."""
+    serve_api(server, [])
+    page = make_page(server, [make_item("a", assets=HREFS)])
+    server.tell("/search", (status, b"busy"), (status, b"busy"), (200, page))
+    assert [granule.id for granule in _open(server.url).find("sentinel2", AREA)] == ["a"]
+    assert server.asked.count("/search") == 3
+
+
+def test_a_lasting_fault_is_an_error(server: Server) -> None:
+    serve_api(server, [])
+    server.tell("/search", (503, b"busy"))
+    with pytest.raises(CatalogError) as caught:
+        _open(server.url).find("sentinel2", AREA)
+    assert caught.value.slug == "server-error"
+    assert server.asked.count("/search") == 4
+
+
+def _bad_pages(server: Server) -> dict[str, list[Any]]:
+    a, b = make_item("a", assets=HREFS), make_item("b", assets=HREFS)
+    more = make_page(server, [a], next_token="t")  # noqa: S106 - a page token
+    return {
+        "bad-page": [more, {"code": "InternalError", "description": "?sig=SECRET"}],
+        "short-result": [make_page(server, [a], next_token="t", numberMatched=3), make_page(server, [b])],  # noqa: S106
+        "endless-paging": [more],
+        "not-json": [more, b"<html>"],
+        "wrong-collection": [make_page(server, [make_item("c", collection="s1")])],
+        "nothing-found": [make_page(server, [])],
+    }
+
+
+@pytest.mark.parametrize(
+    "slug", ["bad-page", "short-result", "endless-paging", "not-json", "wrong-collection", "nothing-found"]
+)
+def test_every_wrong_answer_has_its_name(server: Server, slug: str) -> None:
+    """Pitfall 4: an error body with status 200, a lost page or a link in a circle never shortens a result."""
+    serve_api(server, _bad_pages(server)[slug])
+    with pytest.raises(CatalogError) as caught:
+        _open(server.url).find("sentinel2", AREA)
+    assert caught.value.slug == slug
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_short_result_is_seen_in_the_older_words_too(server: Server) -> None:
+    serve_api(server, [make_page(server, [make_item("a", assets=HREFS)], context={"matched": 2})])
+    with pytest.raises(CatalogError, match="matched 2 items and delivered 1"):
+        _open(server.url).find("sentinel2", AREA)
+
+
+def test_a_count_that_is_capped_is_no_fault(server: Server) -> None:
+    items = [make_item(name, assets=HREFS) for name in "ab"]
+    serve_api(server, [make_page(server, items, numberMatched=1)])
+    assert len(_open(server.url).find("sentinel2", AREA)) == 2
+
+
+def test_an_empty_last_page_ends_the_search(server: Server) -> None:
+    first = make_page(server, [make_item("a", assets=HREFS)], next_token="t")  # noqa: S106 - a page token
+    serve_api(server, [first, make_page(server, [])])
+    assert len(_open(server.url).find("sentinel2", AREA)) == 1
+
+
+def test_a_missing_collection_is_told_with_those_that_exist(server: Server, rustac: str) -> None:
+    serve_api(server, [], collections=("other", "another"))
+    with pytest.raises(CatalogError, match="it has: another, other") as caught:
+        _open(server.url).find("sentinel2", AREA)
+    assert caught.value.slug == "collection-missing"
+    with pytest.raises(CatalogError, match=f"it has: {S2}"):
+        _open(rustac).find("dem", AREA)
+
+
+def test_relative_hrefs_start_at_the_item(server: Server) -> None:
+    link = {"rel": "self", "href": f"{server.url}/deep/item"}
+    serve_api(server, [make_page(server, [make_item("a", links=[link])])])
+    (granule,) = _open(server.url).find("sentinel2", AREA)
+    assert granule.assets["B04"].href == f"{server.url}/deep/B04.tif"
+
+
+def test_an_api_without_search(server: Server) -> None:
+    serve_api(server, [])
+    server.tell("/", (200, {"type": "Catalog", **VERSION, "id": "x", "description": "", "conformsTo": [], "links": []}))
+    with pytest.raises(CatalogError) as caught:
+        _open(server.url).find("sentinel2", AREA)
+    assert caught.value.slug == "no-search"
+
+
+@pytest.mark.parametrize(
+    ("status", "slug"), [(404, "not-found"), (401, "refused"), (403, "refused"), (400, "server-error")]
+)
+def test_every_refusal_has_its_name(server: Server, status: int, slug: str) -> None:
+    server.tell("/", (status, b"no"))
+    with pytest.raises(CatalogError) as caught:
+        _open(server.url + "/")
+    assert caught.value.slug == slug
+    assert caught.value.exit_code == 2
+
+
+def test_nobody_answers() -> None:
+    with pytest.raises(CatalogError) as caught:
+        StacSource(make_definition(), "http://127.0.0.1:9/", retry=make_retry(total=0))
+    assert caught.value.slug == "unreachable"
