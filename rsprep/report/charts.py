@@ -17,12 +17,16 @@ WIDTH, HEIGHT = 360.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 8.0, 14.0, 26.0
 
 
-def nice_ceiling(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 × a power of ten that is not below `value`; 1 for what is not positive."""
+ROUND = (1.0, 2.0, 5.0, 10.0)
+FINE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+def nice_ceiling(value: float, steps: tuple[float, ...] = FINE) -> float:
+    """The next of `steps` × a power of ten that is not below `value`; 1 for what is not positive."""
     if not np.isfinite(value) or value <= 0:
         return 1.0
     power = 10.0 ** np.floor(np.log10(value))
-    for step in (1.0, 2.0, 2.5, 5.0, 10.0):
+    for step in steps:
         if step * power >= value * (1 - 1e-12):
             return float(step * power)
     raise AssertionError("ten times the power of ten is never below the value")

@@ -5,6 +5,7 @@ Every section is optional, so that a corpus without land cover, radar or a map m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -96,6 +97,10 @@ class LandClass:
     name: str
     colour: str
     """``#rrggbb``."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
+            raise ValueError(f"a colour is written #rrggbb, got {self.colour!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

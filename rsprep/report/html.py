@@ -70,7 +70,6 @@ def render_html(data: ReportData) -> str:
         hatch=data_uri(_hatch_swatch()),
         charts=_charts(data),
         problems=data.grouped_problems(),
-        keys={split: charts.key(split) for split in SPLITS},
         figures=_figures(data.timings),
         stages=_stages(data.timings),
     )
@@ -164,19 +163,24 @@ def _charts(data: ReportData) -> list[dict[str, Any]]:
             bars = charts.class_bars(data.classes, _mean_shares(chips.class_shares[done]), splits)
             drawn.append({"title": "Land cover", "note": "share of all committed ground", "svg": bars, "wide": True})
         columns = (
-            ("Cloud per chip", "share of each chip that is not clear in Sentinel-2", chips.s2_cloud_fraction),
-            ("Valid per chip", "share of each chip that holds data", chips.valid_fraction),
+            ("Cloud per chip", "chips by the share observed but never clear", chips.s2_cloud_fraction),
+            ("Valid per chip", "chips by the share that holds data", chips.valid_fraction),
         )
         for title, note, column in columns:
             if column is not None:
                 bars = charts.histogram(column[done], label=title, limits=(0.0, 1.0), ticks=FRACTION_TICKS)
-                drawn.append({"title": title, "note": f"{note}; chips", "svg": bars, "wide": False})
+                drawn.append({"title": title, "note": note, "svg": bars, "wide": False})
     if data.timings is not None and data.timings.shard_seconds:
         top = charts.nice_ceiling(max(data.timings.shard_seconds))
         ticks = {0.0: "0", top / 2: f"{top / 2:g}", top: f"{top:g} s"}
         bars = charts.histogram(data.timings.shard_seconds, label="Seconds per shard", limits=(0.0, top), ticks=ticks)
         drawn.append(
-            {"title": "Seconds per shard", "note": "one shard is one unit of work", "svg": bars, "wide": False}
+            {
+                "title": "Seconds per shard",
+                "note": "shards by time; a shard is one unit of work",
+                "svg": bars,
+                "wide": False,
+            }
         )
     return drawn
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from rsprep.report import svg
-from rsprep.report.charts import nice_ceiling
+from rsprep.report.charts import ROUND, nice_ceiling
 from rsprep.report.colours import OTHER_SPLIT, PLANNED, QUARANTINED, REJECTED, SPLIT_COLOURS
 from rsprep.report.data import ChipTable
 from rsprep.report.images import data_uri
 
-WIDTH, TALLEST, LOWEST = 720.0, 560.0, 240.0
-LEFT, RIGHT, TOP, BOTTOM = 54.0, 10.0, 8.0, 26.0
+WIDTH, TALLEST, LOWEST = 720.0, 580.0, 260.0
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 10.0, 8.0, 48.0
 KM_PER_DEGREE = 111.32
 NAMED_CHIPS = 800
 """Up to here every chip is an element of its own that tells its name; above, one path a colour."""
@@ -71,9 +71,9 @@ def draw_map(chips: ChipTable | None, aoi: Sequence[NDArray[np.float64]]) -> Mar
     moved = [_shift(ring[None], start)[0] for ring in rings]
     frame = _frame(np.concatenate([corners.reshape(-1, 2), *moved]))
     content = [_graticule(frame)]
-    content += [_outline(frame, ring, original) for ring, original in zip(moved, rings, strict=True)]
     if chips is not None and len(chips):
         content.append(_chips(chips, _grown(frame.project(corners)), frame))
+    content += [_outline(frame, ring, original) for ring, original in zip(moved, rings, strict=True)]
     content.append(_scale_bar(frame))
     return svg.figure(WIDTH, frame.height, "Map of the chips", *content)
 
@@ -140,7 +140,7 @@ def _frame(points: NDArray[np.float64]) -> Frame:
 def _graticule(frame: Frame) -> Markup:
     right, bottom = WIDTH - RIGHT, frame.height - BOTTOM
     drawn = [svg.tag("rect", x=LEFT, y=TOP, width=right - LEFT, height=bottom - TOP, class_="ground")]
-    step = nice_ceiling(max((right - LEFT) / frame.squeeze, bottom - TOP) / frame.scale / 6)
+    step = nice_ceiling(max((right - LEFT) / frame.squeeze, bottom - TOP) / frame.scale / 6, ROUND)
     decimals = max(0, 1 - int(np.floor(np.log10(step)))) if step < 10 else 0
     first = frame.west + (LEFT - frame.x0) / frame.scale / frame.squeeze
     last = frame.west + (right - frame.x0) / frame.scale / frame.squeeze
@@ -148,7 +148,7 @@ def _graticule(frame: Frame) -> Markup:
         x = frame.project(np.array([degrees, 0.0]))[0]
         drawn.append(svg.tag("line", x1=x, x2=x, y1=TOP, y2=bottom, class_="grid"))
         name = _degrees((degrees + 180) % 360 - 180, "E", "W", decimals)
-        drawn.append(svg.text(x, frame.height - 8, name, anchor="middle"))
+        drawn.append(svg.text(x, bottom + 17, name, anchor="middle"))
     first, last = frame.north - (bottom - frame.y0) / frame.scale, frame.north + (frame.y0 - TOP) / frame.scale
     for degrees in np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step:
         if abs(degrees) <= 90:
@@ -197,8 +197,8 @@ def style_of(split: str, state: str) -> tuple[str, str, str]:
 
 
 def _chips(chips: ChipTable, shapes: NDArray[np.float64], frame: Frame) -> Markup:
-    # Hollow ones first, red ones last: where shapes touch, what needs attention lies on top.
-    rank = {"planned": 0, "rejected": 1, "committed": 2, "quarantined": 3}
+    # Hollow ones after the filled, red ones last: where shapes touch, what needs attention lies on top.
+    rank = {"planned": 0, "committed": 1, "rejected": 2, "quarantined": 3}
     order = sorted(range(len(chips)), key=lambda i: (rank[chips.state[i]], chips.split[i]))
     if len(order) > DRAWN_CHIPS:
         return _as_picture(chips, shapes, order, frame)
@@ -245,10 +245,9 @@ def _as_picture(chips: ChipTable, shapes: NDArray[np.float64], order: list[int],
 
 def _scale_bar(frame: Frame) -> Markup:
     km_per_unit = KM_PER_DEGREE / frame.scale
-    length = nice_ceiling(0.22 * WIDTH * km_per_unit / 2)
+    length = nice_ceiling(0.11 * WIDTH * km_per_unit, ROUND)
     width = length / km_per_unit
-    x, y = LEFT + 14, frame.height - BOTTOM - 14
+    x, y = WIDTH - RIGHT - width, frame.height - 8
     name = f"{length:,.0f} km" if length >= 1 else f"{length * 1000:,.0f} m"
-    plate = svg.tag("rect", x=x - 8, y=y - 22, width=width + 16, height=30, class_="plate")
     bar = svg.tag("path", d=f"M{x:.1f} {y - 4:.1f}v4h{width:.1f}v-4", class_="bar")
-    return svg.tag("g", plate, bar, svg.text(x + width / 2, y - 7, name, anchor="middle"))
+    return svg.tag("g", bar, svg.text(x - 7, y + 2, name, anchor="end"))

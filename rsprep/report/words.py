@@ -13,7 +13,7 @@ def verdict(counts: Counts) -> str:
     parts += [f"{count_text(counts.pending)} not built yet"] if counts.pending else []
     if counts.planned == 0:
         return "No chips were planned."
-    if counts.committed == counts.planned:
+    if counts.committed == counts.planned > 1:
         return f"All {_chips(counts.planned)} committed."
     if counts.committed == 0:
         parts[0] = f"No chip committed of {count_text(counts.planned)} planned"
