@@ -56,8 +56,9 @@ class ChipResult:
     digest: str = ""
     """Digest of a committed chip's pixels."""
     stats: Mapping[str, Any] = field(default_factory=dict)
-    """``s2_cloud_fraction``, ``valid_fraction``, ``class_shares``, ``datetime_start``, ``datetime_end``,
-    ``sources`` and what else the products report; JSON values without NaN."""
+    """JSON values without NaN: ``s2_cloud_fraction``, ``valid_fraction``, ``class_shares`` (class number as text
+    to share), ``datetime_start`` and ``datetime_end`` (ISO with a zone), ``sources`` (product to granule ids),
+    ``facts`` (``product_fact`` to values) and what else the products report."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,10 @@ COORDINATES: Mapping[str, tuple[str, str]] = {
     "datetime_start": ("datetime", "first acquisition that the chip's pixels may come from, UTC"),
     "datetime_end": ("datetime", "last acquisition that the chip's pixels may come from, UTC"),
     "s2_cloud_fraction": ("float32", "fraction of pixels that Sentinel-2 saw but never clear; NaN without Sentinel-2"),
-    "valid_fraction": ("float32", "fraction of pixels with data in every layer"),
+    "valid_fraction": (
+        "float32",
+        "fraction of pixels with a clear Sentinel-2 observation; without Sentinel-2, with data in every layer",
+    ),
     "synthetic": ("bool", "true for a chip that a model made"),
     "committed": ("bool", "true for a slot that holds a chip; other slots hold no-data"),
 }

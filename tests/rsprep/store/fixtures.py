@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.config import make_config
+from rsprep.granule import Granule
 from rsprep.job.columns import chip_columns
 from rsprep.job.journal import Journal
 from rsprep.job.records import ChipResult, PlannedChip, PlannedShard, ShardResult
@@ -76,28 +77,33 @@ def chip_result(schema: Schema, arrays: dict[str, NDArray[Any]], slot: int) -> C
     position = slot % schema.slots_per_shard
     one = {name: values[position] for name, values in arrays.items()}
     shares = np.bincount(one["lulc"].ravel(), minlength=9)[:9] / one["lulc"].size if "lulc" in one else []
-    stats = {
+    stats: dict[str, Any] = {
         "s2_cloud_fraction": 0.25,
         "valid_fraction": 0.75,
         "class_shares": {str(code): float(share) for code, share in enumerate(shares)},
         "datetime_start": "2021-06-01T10:00:00+00:00",
         "datetime_end": "2021-07-01T10:00:00+00:00",
         "sources": {"sentinel2": ["S2A_20210601"], "dem": ["N48E015"]},
-        "processing_baseline": ["05.00"],
-        "orbit": "ascending",
+        "facts": {"sentinel2_baseline": ["05.00"], "sentinel1_orbit": ["ascending"]},
     }
     return ChipResult(slot=slot, state="committed", digest=chip_digest(one), stats=stats)
 
 
 def build_small(
-    dataset: Path, *, n_shards: int = 3, excluded: tuple[int, ...] = (), failed: tuple[int, ...] = (), **settings: Any
+    dataset: Path,
+    *,
+    n_shards: int = 3,
+    excluded: tuple[int, ...] = (),
+    failed: tuple[int, ...] = (),
+    granules: tuple[Granule, ...] = (),
+    **settings: Any,
 ) -> Schema:
     """Plan, write, commit and seal a data set of `n_shards` shards."""
     schema = small_schema(**settings)
     slots = schema.slots_per_shard
     store = dataset / "chips.zarr"
     with Journal.resume(dataset, {"test": 1}) as journal:
-        journal.plan(planned_shard(index, slots, excluded=excluded) for index in range(n_shards))
+        journal.plan((planned_shard(index, slots, excluded=excluded) for index in range(n_shards)), granules)
         create_store(store, schema, n_shards)
         for shard in journal.pending():
             first = shard.index * slots
