@@ -1,0 +1,110 @@
+"""`rsprep build-multisource`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rsprep.cli.progress import watcher
+from rsprep.config import make_config, read_config
+
+EXAMPLE = """
+Example, with the planted landscape and no network:
+
+    rsprep simulate world
+    rsprep build-multisource --aoi world/region.geojson --endpoint world/catalog.json --out chips
+
+The same command again resumes. `--dry-run` says what would be read and written.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("build-multisource", epilog="Exit codes: 0 done, 1 finished with failures, 2 wrong input.")(
+        build_multisource
+    )
+
+
+def build_multisource(
+    aoi: Annotated[str | None, typer.Option(help="GeoJSON or GeoPackage file, or west,south,east,north.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source definition: a name in catalogs/sources, or a YAML file.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="STAC API or catalog.json to read instead of the source's own.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First day, as 2021-06-01 (UTC).")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, as 2021-09-30 (UTC).")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder of the data set.  [default: datasets/AOI-SOURCE]")] = None,
+    catalog: Annotated[
+        str | None, typer.Option(help="STAC catalog in which to register it.  [default: ./catalog]")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML recipe; options given here win over it.")] = None,
+    layers: Annotated[str | None, typer.Option(help="Comma list of s2,s1,lulc,terrain.  [default: all]")] = None,
+    bands: Annotated[str | None, typer.Option(help="Comma list of Sentinel-2 bands.  [default: all 12]")] = None,
+    composite: Annotated[
+        str | None, typer.Option(help="Sentinel-2 composite: best or median.  [default: best]")
+    ] = None,
+    chip_size: Annotated[int | None, typer.Option(help="Pixels along a chip's side.  [default: 256]")] = None,
+    resolution: Annotated[float | None, typer.Option(help="Metres along a pixel's side.  [default: 10]")] = None,
+    snap: Annotated[
+        str | None,
+        typer.Option(help="utm: multiples of the resolution; source: the Sentinel-2 lattice.  [default: utm]"),
+    ] = None,
+    partial: Annotated[
+        str | None, typer.Option(help="keep or drop chips that stick out of the AOI or the data.  [default: drop]")
+    ] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(help="min_valid=0.9, max_cloud=0.1 or class quota 6=200; repeatable.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="threads, processes, or tcp://host:port.  [default: threads]")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Workers.  [default: one a core]")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan, bytes and time; write nothing.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try quarantined chips again.")] = False,
+) -> int:
+    """Build chips of Sentinel-2, Sentinel-1, land cover and terrain from an area of interest.
+
+    Example, with the planted landscape and no network:
+
+        rsprep simulate world
+
+        rsprep build-multisource --aoi world/region.geojson --endpoint world/catalog.json --out chips
+
+    The same command again resumes. Options override the recipe given by --config.
+    """
+    from rsprep.job import run
+
+    values = read_config(config) if config else {}
+    _override(values, aoi=aoi, source=source, endpoint=endpoint, start=start, end=end, out=out, catalog=catalog)
+    _override(values, layers=_names(layers))
+    _override_section(values, "grid", chip_size=chip_size, resolution=resolution, snap=snap, partial=partial)
+    _override_section(values, "sentinel2", bands=_names(bands), composite=composite)
+    _override_section(values, "select", **run.parse_selection(select or []))
+    _override_section(values, "engine", scheduler=scheduler, workers=workers)
+    values.setdefault("out", run.default_out(values))
+    settings = make_config(values)
+    if dry_run:
+        run.dry_run(settings).show()
+        return 0
+    with watcher() as progress:
+        outcome = run.build(settings, progress=progress, retry_failed=retry_failed)
+    outcome.show()
+    return 1 if outcome.failures else 0
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _override(values: dict[str, Any], **given: Any) -> None:
+    values.update({key: value for key, value in given.items() if value is not None})
+
+
+def _override_section(values: dict[str, Any], section: str, **given: Any) -> None:
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if chosen:
+        values[section] = {**(values.get(section) or {}), **chosen}

@@ -1,0 +1,33 @@
+"""The source that needs no network: the planted world, published beside the data set that asks for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from rsprep.aoi import read_aoi
+from rsprep.config import BuildConfig
+from rsprep.job.progress import Progress
+from rsprep.sources.planted import publish
+
+NAME = "planted"
+DEFAULT_START, DEFAULT_END = dt.date(2021, 6, 1), dt.date(2022, 8, 31)
+"""Covers processing baselines before and after 04.00."""
+
+
+def with_embedded_source(config: BuildConfig, progress: Progress) -> BuildConfig:
+    """`config` with an endpoint: where it asks for the planted world and names none, one is published for its AOI."""
+    if config.source != NAME or config.endpoint is not None:
+        return config
+    aoi = read_aoi(config.aoi)
+    folder = Path(f"{config.out.rstrip('/')}.source")
+    progress.note(f"no --endpoint: the planted world is simulated over the AOI in {folder}")
+    progress.stage("simulate")
+    catalog = publish(
+        0,
+        aoi.geometry,
+        folder,
+        start=config.start.date() if config.start else DEFAULT_START,
+        end=config.end.date() if config.end else DEFAULT_END,
+    )
+    return config.model_copy(update={"endpoint": str(catalog)})

@@ -1,0 +1,159 @@
+"""Where shards run: threads, local processes, or a running Dask cluster.
+
+One shard is one Dask task. Tasks are handed out a few at a time, so neither the graph nor the
+memory of the scheduler grows with the job; results come back in the order they finish.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rsprep.config import Engine
+from rsprep.errors import ConfigError, RsprepError
+
+TASKS_PER_WORKER = 2
+ALLOWED_FAILURES = 3
+WORKER_TTL = "60s"
+CONNECT_TIMEOUT = "15s"
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done(Generic[Task, Result]):
+    """A task that came back: with its result, or with the error that ended it for good."""
+
+    task: Task
+    result: Result | None
+    error: BaseException | None
+
+
+def run_all(
+    work: Callable[[Task], Result], tasks: Iterable[Task], engine: Engine, *, name: Callable[[Task], str]
+) -> Iterator[Done[Task, Result]]:
+    """Run `work` over `tasks` and yield each as it ends; errors are yielded, not raised.
+
+    A worker that dies or freezes loses its task to another worker; a task that took
+    several workers down with it is given up and yielded with its error.
+    """
+    with _client(engine) as client:
+        yield from _stream(client, work, tasks, name)
+
+
+def _stream(
+    client: Any, work: Callable[[Task], Result], tasks: Iterable[Task], name: Callable[[Task], str]
+) -> Iterator[Done[Task, Result]]:
+    from distributed import as_completed
+
+    waiting = iter(tasks)
+    running: dict[str, Task] = {}
+
+    def submit(task: Task) -> Any:
+        key = f"{name(task)}-{os.getpid()}"
+        running[key] = task
+        return client.submit(work, task, key=key, pure=False)
+
+    in_flight = max(1, sum(client.nthreads().values())) * TASKS_PER_WORKER
+    futures = as_completed([submit(task) for task in itertools.islice(waiting, in_flight)])
+    for future in futures:
+        task = running.pop(future.key)
+        error = future.exception() if future.status != "finished" else None
+        result = future.result() if error is None else None
+        future.release()
+        for task_next in itertools.islice(waiting, 1):
+            futures.add(submit(task_next))
+        yield Done(task=task, result=result, error=error)
+
+
+@contextmanager
+def _client(engine: Engine) -> Iterator[Any]:
+    """Connect to the workers that `engine` asks for, and let them go afterwards."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+        "distributed.scheduler.worker-ttl": WORKER_TTL,
+        "distributed.worker.daemon": True,
+        "distributed.admin.large-graph-warning-threshold": "100MB",
+        "distributed.comm.timeouts.connect": CONNECT_TIMEOUT,
+    }
+    workers = engine.workers or os.cpu_count() or 1
+    with dask.config.set(settings):
+        if engine.scheduler in ("threads", "processes"):
+            processes = engine.scheduler == "processes"
+            with (
+                LocalCluster(
+                    n_workers=workers if processes else 1,
+                    threads_per_worker=1 if processes else workers,
+                    processes=processes,
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.ERROR,
+                ) as cluster,
+                Client(cluster) as client,
+            ):
+                yield client
+        else:
+            with _remote(Client, engine.scheduler) as client:
+                yield client
+
+
+def _remote(client_class: Any, address: str) -> Any:
+    """Client of a running cluster; a clear error if there is none, or if its versions differ from ours."""
+    try:
+        client = client_class(address, timeout=CONNECT_TIMEOUT)
+    except (OSError, TimeoutError) as error:
+        raise ConfigError(
+            "no-scheduler",
+            f"no Dask scheduler answers ({type(error).__name__})",
+            value=address,
+            remedy="start one with `dask scheduler`, or use --scheduler threads",
+        ) from None
+    if not client.nthreads():
+        client.close()
+        raise ConfigError(
+            "no-workers",
+            "the Dask scheduler has no workers",
+            value=address,
+            remedy=f"start some with `dask worker {address}`",
+        )
+    mismatch = _version_mismatch(client)
+    if mismatch:
+        client.close()
+        raise ConfigError(
+            "version-mismatch",
+            f"the cluster's workers run other versions: {mismatch}",
+            value=address,
+            remedy="install the same environment on every worker",
+        )
+    return client
+
+
+def _worker_version() -> str:
+    """The rsprep version where this runs; raises ImportError where rsprep is absent."""
+    import rsprep
+
+    return rsprep.__version__
+
+
+def _version_mismatch(client: Any) -> str:
+    import rsprep
+
+    answers = client.run(_worker_version, on_error="return")
+    odd = {worker: answer for worker, answer in answers.items() if answer != rsprep.__version__}
+    return ", ".join(f"{worker}: rsprep {answer}" for worker, answer in sorted(odd.items()))
+
+
+def describe_failure(error: BaseException) -> str:
+    """One line for the journal on why a task was given up."""
+    if isinstance(error, RsprepError):
+        return f"{error.name}: {error.cause}"
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"

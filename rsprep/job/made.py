@@ -1,0 +1,41 @@
+"""What a layer of one block is once it is made, before it is cut into chips."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[slice, slice]
+"""Rows and columns of a block, in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """Where one granule gave pixels."""
+
+    product: str
+    granule_id: str
+    moment: dt.datetime
+    """Acquisition time, UTC."""
+    mask: NDArray[np.bool_]
+    """Shape (y, x) of the block."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the catalog should say of the granule: processing baseline, offset, orbit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One layer of a block."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    """Variable of the store to pixels, shape ([bands], y, x), nodata where nothing is known."""
+    covered: NDArray[np.bool_] | None
+    """Shape (y, x): where the sources reach, whether or not what they show is usable. None: anywhere will do."""
+    shares: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Statistic to mask (y, x); of each chip the share that is True is recorded."""
+    contributions: tuple[Contribution, ...] = ()

@@ -1,0 +1,259 @@
+"""The optical layer of a block: Sentinel-2 granules to one composite and its mask of clear observations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsprep.config import Sentinel2
+from rsprep.granule import Granule
+from rsprep.job.made import Box, Contribution, Made
+from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
+from rsprep.products.acquisitions import by_date
+from rsprep.products.composites import BestDate, median, rank_dates
+from rsprep.products.sentinel2 import NODATA, clear_mask, dn_offset, reflectance
+from rsprep.reading.layer import Layer
+from rsprep.reading.mosaic import BandSpec
+from rsprep.sources.definition import Sentinel2Product
+
+STACK_BYTES = 512 * 2**20
+"""Most memory for the dates of a median; a block with more is made in strips of chips."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One pass over a box: what it shows and where that comes from."""
+
+    values: NDArray[np.int16]
+    """Shape (bands, y, x), reflectance × 10⁴, nodata −32768."""
+    observed: NDArray[np.bool_]
+    """Shape (y, x): every band, and the scene classification, has a value."""
+    clear: NDArray[np.bool_]
+    """Shape (y, x): observed, and the ground is seen."""
+    origins: tuple[tuple[Granule, NDArray[np.bool_]], ...]
+    """Granule and the pixels (y, x) that it gave."""
+
+
+class Optical:
+    """Makes the optical layer of one block."""
+
+    def __init__(
+        self, granules: Sequence[Granule], product: Sentinel2Product, settings: Sentinel2, reader: Reader, chip_px: int
+    ) -> None:
+        self.product = product
+        self.settings = settings
+        self.reader = reader
+        self.chip_px = chip_px
+        self.passes = [nearest_crs_first(group, reader.block) for _, group in by_date(granules)]
+        self._bands = BandSpec(dtype=product.dtype, nodata=product.nodata, resampling=product.resampling)
+        self._classes = BandSpec(dtype="uint8", nodata=0, resampling="nearest", categorical=True)
+
+    def make(self) -> Made:
+        """Read what the composite needs and make it."""
+        if self.settings.composite == "median":
+            return self._median()
+        return self._best()
+
+    # -- best date ----------------------------------------------------------------------------
+
+    def _best(self) -> Made:
+        """Each pixel from the least cloudy date of its chip that is clear there.
+
+        With a scene classification the ranks are known before a band is read, and a date is read
+        only where it would still change a pixel.
+        """
+        shape = self.reader.shape
+        skies = [self._sky(group) for group in self.passes]
+        observed = blank_mask(shape)
+        if self.product.scl is not None and skies:
+            clear = np.stack([clear for _, clear in skies])
+            ranks = rank_dates(clear, self.chip_px)
+            for seen, _ in skies:
+                observed |= seen
+        else:
+            ranks = self._ranks_by_scene()
+        best = BestDate(len(self.settings.bands), ranks, self.chip_px)
+        origins: dict[int, tuple[tuple[Granule, NDArray[np.bool_]], ...]] = {}
+        for date in np.argsort(ranks.sum(axis=(1, 2), dtype=np.int64), kind="stable").tolist():
+            sky = skies[date][1] if self.product.scl is not None else None
+            box = self._useful_box(best, date, sky)
+            if box is None:
+                continue
+            look = self._look(self.passes[date], box)
+            observed[box] |= look.observed
+            values, clear_here = _onto(shape, look, box)
+            best.add(values, clear_here, date)
+            origins[date] = tuple((granule, _mask_onto(shape, mask, box)) for granule, mask in look.origins)
+        contributions = [
+            self._contribution(granule, mask & (best.date_index == date))
+            for date, granules in sorted(origins.items())
+            for granule, mask in granules
+        ]
+        return _made(best.values, best.clear, observed, contributions)
+
+    def _useful_box(self, best: BestDate, date: int, sky: NDArray[np.bool_] | None) -> Box | None:
+        """The chips in which `date` can still change a pixel, as one box; None where there is none."""
+        if not best.needs(date):
+            return None
+        if sky is None:
+            return self.reader.everything
+        useful = best.improved_by(date, sky)
+        return _box_of(useful, self.chip_px)
+
+    def _ranks_by_scene(self) -> NDArray[np.int16]:
+        """Without a scene classification: passes by the cloud cover that their items tell, then by date."""
+        rows, columns = (side // self.chip_px for side in self.reader.shape)
+        clouds = [
+            max((float(granule.properties.get("eo:cloud_cover") or 0.0) for granule in group), default=0.0)
+            for group in self.passes
+        ]
+        ranks = np.empty((len(self.passes), rows, columns), np.int16)
+        for rank, date in enumerate(np.argsort(clouds, kind="stable").tolist()):
+            ranks[date] = rank
+        return ranks
+
+    def _sky(self, group: Sequence[Granule]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(observed, clear) of one pass by its scene classification alone, each (y, x)."""
+        shape = self.reader.shape
+        observed, clear = blank_mask(shape), blank_mask(shape)
+        if self.product.scl is None:
+            return observed, clear
+        for granule in group:
+            if observed.all():
+                break
+            layer = self.reader.layer(granule, ("SCL",), self._classes, self.reader.everything)
+            if layer is not None:
+                new = layer.valid & ~observed
+                clear |= new & clear_mask(layer.values[0], mask_snow=self.settings.mask_snow)
+                observed |= new
+        return observed, clear
+
+    # -- median -------------------------------------------------------------------------------
+
+    def _median(self) -> Made:
+        """Median over the clear dates, strip by strip so that the stack of dates stays in bounds."""
+        rows, columns = self.reader.shape
+        values = np.full((len(self.settings.bands), rows, columns), NODATA, np.int16)
+        clear, observed = blank_mask((rows, columns)), blank_mask((rows, columns))
+        masks: dict[str, tuple[Granule, NDArray[np.bool_]]] = {}
+        for strip in self._strips():
+            looks = [self._look(group, strip) for group in self.passes]
+            if not looks:
+                continue
+            composite, count = median(
+                np.stack([look.values for look in looks]), np.stack([look.clear for look in looks])
+            )
+            values[:, strip[0], strip[1]] = composite
+            clear[strip] = count > 0
+            for look in looks:
+                observed[strip] |= look.observed
+                for granule, mask in look.origins:
+                    _, whole = masks.setdefault(granule.id, (granule, blank_mask((rows, columns))))
+                    whole[strip] |= mask & look.clear
+        contributions = [self._contribution(granule, mask) for granule, mask in masks.values()]
+        return _made(values, clear, observed, contributions)
+
+    def _strips(self) -> list[Box]:
+        rows, columns = self.reader.shape
+        row_bytes = len(self.passes) * len(self.settings.bands) * columns * 2
+        chips = max(1, STACK_BYTES // max(1, row_bytes * self.chip_px))
+        step = min(rows, int(chips) * self.chip_px)
+        return [(slice(top, min(rows, top + step)), slice(0, columns)) for top in range(0, rows, step)]
+
+    # -- one pass -----------------------------------------------------------------------------
+
+    def _look(self, group: Sequence[Granule], box: Box) -> Look:
+        """All bands of one pass on a box; the first granule that is valid at a pixel gives all of its bands."""
+        shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+        values = np.full((len(self.settings.bands), *shape), NODATA, np.int16)
+        observed, clear = blank_mask(shape), blank_mask(shape)
+        origins: list[tuple[Granule, NDArray[np.bool_]]] = []
+        for granule in group:
+            if observed.all():
+                break
+            found = self._granule(granule, box)
+            if found is None:
+                continue
+            layer, sees_ground = found
+            new = layer.valid & ~observed
+            for band in range(len(values)):
+                np.copyto(values[band], layer.values[band], where=new)
+            clear |= new & sees_ground
+            observed |= new
+            origins.append((granule, new))
+        return Look(values=values, observed=observed, clear=clear, origins=tuple(origins))
+
+    def _granule(self, granule: Granule, box: Box) -> tuple[Layer, NDArray[np.bool_]] | None:
+        """Reflectance of one granule with one mask for all bands and the classification, and where it is clear."""
+        classes: Layer | None = None
+        if self.product.scl is not None:
+            classes = self.reader.layer(granule, ("SCL",), self._classes, box)
+            if classes is None:
+                return None
+        layer = self.reader.layer(granule, self.settings.bands, self._bands, box)
+        if layer is None:
+            return None
+        signed = reflectance(layer.values, self._offset(granule), nodata=int(self.product.nodata))
+        valid = layer.valid if classes is None else layer.valid & classes.valid
+        clear = valid if classes is None else clear_mask(classes.values[0], mask_snow=self.settings.mask_snow)
+        return Layer(values=signed, valid=valid, bands=layer.bands, grid=layer.grid), clear
+
+    def _offset(self, granule: Granule) -> int:
+        return dn_offset(granule.properties, baseline_key=self.product.baseline, applied=self.product.offset_applied)
+
+    def _contribution(self, granule: Granule, mask: NDArray[np.bool_]) -> Contribution:
+        facts: dict[str, Any] = facts_of(granule, {"baseline": self.product.baseline, "platform": "platform"})
+        return Contribution(
+            product="sentinel2",
+            granule_id=granule.id,
+            moment=granule.datetime,
+            mask=mask,
+            facts={**facts, "offset": self._offset(granule)},
+        )
+
+
+def _made(
+    values: NDArray[np.int16],
+    clear: NDArray[np.bool_],
+    observed: NDArray[np.bool_],
+    contributions: Sequence[Contribution],
+) -> Made:
+    return Made(
+        arrays={"s2": values, "s2_valid": clear.astype(np.uint8)},
+        covered=observed,
+        shares={"valid_fraction": clear, "s2_cloud_fraction": observed & ~clear},
+        contributions=tuple(contributions),
+    )
+
+
+def _onto(shape: tuple[int, int], look: Look, box: Box) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """A look at a box as arrays of the whole block."""
+    if look.clear.shape == shape:
+        return look.values, look.clear
+    values = np.full((len(look.values), *shape), NODATA, np.int16)
+    values[:, box[0], box[1]] = look.values
+    return values, _mask_onto(shape, look.clear, box)
+
+
+def _mask_onto(shape: tuple[int, int], mask: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
+    if mask.shape == shape:
+        return mask
+    whole = blank_mask(shape)
+    whole[box] = mask
+    return whole
+
+
+def _box_of(mask: NDArray[np.bool_], chip_px: int) -> Box | None:
+    """Smallest box of whole chips around the True pixels; None where there are none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+
+    def whole(first: int, last: int) -> slice:
+        return slice(first // chip_px * chip_px, (last // chip_px + 1) * chip_px)
+
+    return whole(int(rows[0]), int(rows[-1])), whole(int(columns[0]), int(columns[-1]))

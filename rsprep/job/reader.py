@@ -1,0 +1,130 @@
+"""What one task reads with: signs inside the task, counts what it decodes, and remembers what failed and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from rsprep.errors import RasterError, ReadError, RsprepError
+from rsprep.granule import Granule
+from rsprep.job.made import Box
+from rsprep.reading.access import ReadPolicy
+from rsprep.reading.control import ControlCache, crs_of
+from rsprep.reading.extent import window_bytes
+from rsprep.reading.layer import Layer
+from rsprep.reading.mosaic import BandSpec, load_granules, reach
+from rsprep.sources.signing import Signer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A granule that should have given pixels and could not be read."""
+
+    product: str
+    granule_id: str
+    reason: str
+    box: Box
+    """What it may have filled, rows and columns of the block."""
+
+
+@dataclass(kw_only=True)
+class Reader:
+    """Reads granules onto a block, or onto a box of it."""
+
+    block: GeoBox
+    signer: Signer
+    policy: ReadPolicy
+    pool: Executor
+    """Where the bands of a granule are read concurrently."""
+    failures: list[Failure] = field(default_factory=list)
+    decoded: int = 0
+    """Bytes of the source windows that were decoded."""
+    _controls: dict[tuple[int, int, int, int], ControlCache] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the block."""
+        return int(self.block.shape[0]), int(self.block.shape[1])
+
+    @property
+    def everything(self) -> Box:
+        """The whole block."""
+        rows, columns = self.shape
+        return slice(0, rows), slice(0, columns)
+
+    def layer(self, granule: Granule, bands: Sequence[str], spec: BandSpec, box: Box) -> Layer | None:
+        """Bands of one granule on a box of the block; None where it has no pixel there, or could not be read."""
+        target = self.block[box]
+        controls = self.controls(box)
+        found = load_granules(
+            [granule], bands, target, spec, controls=controls, pool=self.pool, sign=self.signer.sign, policy=self.policy
+        )
+        for failed in found.failed:
+            self.failed(granule, failed.error, (failed.rows, failed.columns), box)
+        if not found.layers:
+            return None
+        self._count(granule, bands, np.dtype(spec.dtype).itemsize, controls)
+        return found.layers[0]
+
+    def guarded(self, granule: Granule, band: str, box: Box, work: Callable[[], Any]) -> Any:
+        """`work()`, or None if it could not read `granule`; the failure is remembered with what it may have filled."""
+        try:
+            return work()
+        except (ReadError, RasterError) as error:
+            self.failed(granule, error, reach(granule, band, self.block[box], self.controls(box)), box)
+            return None
+
+    def failed(self, granule: Granule, error: RsprepError, reached: Box, box: Box) -> None:
+        """Remember a failure; `reached` counts from the box's own corner."""
+        rows, columns = (_shifted(part, origin.start) for part, origin in zip(reached, box, strict=True))
+        reason = f"{granule.product} {granule.id}: {error.name}: {error.cause}"
+        self.failures.append(
+            Failure(product=granule.product, granule_id=granule.id, reason=reason, box=(rows, columns))
+        )
+
+    def controls(self, box: Box) -> ControlCache:
+        """Control grids of a box, shared by all that is read onto it."""
+        key = (box[0].start, box[0].stop, box[1].start, box[1].stop)
+        if key not in self._controls:
+            self._controls[key] = ControlCache(self.block[box])
+        return self._controls[key]
+
+    def _count(self, granule: Granule, bands: Sequence[str], itemsize: int, controls: ControlCache) -> None:
+        for band in bands:
+            grid = granule.assets[band].grid
+            if grid is not None:
+                self.decoded += window_bytes(grid, controls.get(grid), itemsize)
+
+
+def nearest_crs_first(granules: Sequence[Granule], block: GeoBox) -> list[Granule]:
+    """Granules in the order in which a mosaic takes them: those on the block's own CRS first, as they need no warp."""
+
+    def foreign(granule: Granule) -> bool:
+        grids = [asset.grid for asset in granule.assets.values() if asset.grid is not None]
+        return bool(grids) and crs_of(grids[0]) != crs_of(block)
+
+    return sorted(granules, key=lambda granule: (foreign(granule), granule.datetime, granule.id))
+
+
+def facts_of(granule: Granule, keys: Mapping[str, str | None]) -> dict[str, Any]:
+    """Properties of a granule under our own names, where it has them."""
+    return {
+        name: granule.properties[key]
+        for name, key in keys.items()
+        if key is not None and granule.properties.get(key) is not None
+    }
+
+
+def blank_mask(shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """A mask (y, x) that is False everywhere."""
+    return np.zeros(shape, np.bool_)
+
+
+def _shifted(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)

@@ -1,0 +1,226 @@
+"""The one task: a block of chips from granules to a written shard, top to bottom."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsprep.config import BuildConfig
+from rsprep.granule import Granule
+from rsprep.job.labels import landcover
+from rsprep.job.made import Box, Made
+from rsprep.job.optical import Optical
+from rsprep.job.radar import radar
+from rsprep.job.reader import Failure, Reader
+from rsprep.job.records import ChipResult, ShardResult
+from rsprep.job.relief import relief
+from rsprep.products.landcover import class_shares
+from rsprep.reading.access import ReadPolicy
+from rsprep.shards import Chip, Shard
+from rsprep.sources.definition import SourceDefinition
+from rsprep.sources.signing import Signer
+from rsprep.store.digest import chip_digest
+from rsprep.store.schema import Schema
+from rsprep.store.write import write_shard
+
+READ_THREADS = 4
+LEAST_COVERED = 0.99
+"""With ``partial="drop"``, a chip is out of the data where a layer's sources reach less of it than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardTask:
+    """Everything a worker needs for one shard; small, and without pixels or secrets."""
+
+    shard: Shard
+    config: BuildConfig
+    definition: SourceDefinition
+    granules: Mapping[str, tuple[Granule, ...]]
+    """Product to the granules whose footprints meet the shard."""
+    sea: tuple[tuple[float, float, float, float], ...]
+    """DEM tiles that were never published: west, south, east, north."""
+    store: str
+    schema: Schema
+    signer: Signer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipPixels:
+    """One chip, cut out of its block."""
+
+    slot: int
+    chip: Chip
+    arrays: Mapping[str, NDArray[Any]]
+    result: ChipResult
+
+
+def run_shard(task: ShardTask) -> ShardResult:
+    """Read, make, cut, judge and write one shard; returns what became of each of its chips.
+
+    Raises nothing for unreadable granules (their chips are quarantined); anything else that is
+    raised is a defect or a full disk, and quarantines the whole shard.
+    """
+    began = time.perf_counter()
+    wanted = dict(task.shard.to_build)
+    box = _box_around(wanted, task.shard.block_chips, task.config.grid.chip_size)
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        reader = Reader(
+            block=task.shard.grid[box],
+            signer=task.signer,
+            policy=ReadPolicy(attempts=task.config.engine.retries + 1),
+            pool=pool,
+        )
+        layers, seconds = make_layers(task, reader)
+    chips = [_cut(task, slot, chip, box, layers, reader.failures) for slot, chip in wanted.items()]
+    writing = time.perf_counter()
+    _write(task, chips)
+    seconds["write"] = time.perf_counter() - writing
+    return ShardResult(
+        index=task.shard.index,
+        chips=tuple(chip.result for chip in chips),
+        seconds=time.perf_counter() - began,
+        bytes_read=reader.decoded,
+        peak_rss=_peak_memory(),
+        stats={"seconds": seconds, "failures": sorted({failure.reason for failure in reader.failures})},
+    )
+
+
+def make_layers(task: ShardTask, reader: Reader) -> tuple[dict[str, Made], dict[str, float]]:
+    """Every layer that the configuration asks for, and the seconds that each took."""
+    config, products = task.config, task.definition.products
+    makers: dict[str, Callable[[], Made]] = {}
+    if products.sentinel2 is not None:
+        optical = Optical(
+            task.granules["sentinel2"], products.sentinel2, config.sentinel2, reader, config.grid.chip_size
+        )
+        makers["s2"] = optical.make
+    if products.sentinel1 is not None:
+        rules1 = products.sentinel1
+        makers["s1"] = lambda: radar(task.granules["sentinel1"], rules1, config.sentinel1, reader)
+    if products.landcover is not None:
+        rules = products.landcover
+        makers["lulc"] = lambda: landcover(task.granules["landcover"], rules, config.landcover, reader)
+    if products.dem is not None:
+        rules_dem = products.dem
+        makers["terrain"] = lambda: relief(task.granules["dem"], rules_dem, config.terrain, reader, task.sea)
+    layers: dict[str, Made] = {}
+    seconds: dict[str, float] = {}
+    for name in config.layers:
+        began = time.perf_counter()
+        layers[name] = makers[name]()
+        seconds[name] = time.perf_counter() - began
+    return layers, seconds
+
+
+def _cut(
+    task: ShardTask, slot: int, chip: Chip, box: Box, layers: Mapping[str, Made], failures: Sequence[Failure]
+) -> ChipPixels:
+    """One chip with its statistics and its verdict."""
+    here = _chip_box(slot, task.shard.block_chips, task.config.grid.chip_size, box)
+    owned = task.shard.owned(chip)
+    arrays: dict[str, NDArray[Any]] = {}
+    for made in layers.values():
+        for name, values in made.arrays.items():
+            cut = values[..., here[0], here[1]]
+            if owned is not None:
+                cut = np.where(owned, cut, np.array(task.schema[name].fill, cut.dtype))
+            arrays[name] = np.ascontiguousarray(cut)
+    stats = _statistics(layers, here, owned, arrays)
+    broken = sorted({failure.reason for failure in failures if _overlap(failure.box, here)})
+    reason = "" if broken else _rejection(task.config, layers, here)
+    state = "quarantined" if broken else "rejected" if reason else "committed"
+    result = ChipResult(
+        slot=task.shard.index * task.schema.slots_per_shard + slot,
+        state=state,  # type: ignore[arg-type]  # one of the three outcomes
+        reason="; ".join(broken) or reason,
+        digest=chip_digest(arrays) if state == "committed" else "",
+        stats=stats,
+    )
+    return ChipPixels(slot=slot, chip=chip, arrays=arrays, result=result)
+
+
+def _rejection(config: BuildConfig, layers: Mapping[str, Made], here: Box) -> str:
+    """Why the chip is left out: it sticks out of the data; empty where it does not."""
+    if config.grid.partial == "keep":
+        return ""
+    for name, made in layers.items():
+        if made.covered is not None and (share := float(made.covered[here].mean())) < LEAST_COVERED:
+            return f"out of the data: {name} covers {min(share, LEAST_COVERED - 0.005):.0%} of the chip"
+    return ""
+
+
+def _statistics(
+    layers: Mapping[str, Made], here: Box, owned: NDArray[np.bool_] | None, arrays: Mapping[str, NDArray[Any]]
+) -> dict[str, Any]:
+    """What the journal and the catalog keep of a chip: shares, dates, and the granules its pixels came from."""
+    kept = np.ones((here[0].stop - here[0].start, here[1].stop - here[1].start), np.bool_) if owned is None else owned
+    stats: dict[str, Any] = {}
+    sources: dict[str, list[str]] = {}
+    facts: dict[str, set[str]] = {}
+    moments = []
+    for made in layers.values():
+        stats |= {name: float((mask[here] & kept).mean()) for name, mask in made.shares.items()}
+        for one in made.contributions:
+            if (one.mask[here] & kept).any():
+                sources.setdefault(one.product, []).append(one.granule_id)
+                for name, value in one.facts.items():
+                    facts.setdefault(f"{one.product}_{name}", set()).add(str(value))
+                if one.product != "dem":
+                    moments.append(one.moment)
+    if "valid_fraction" not in stats:
+        covers = [made.covered[here] & kept for made in layers.values() if made.covered is not None]
+        stats["valid_fraction"] = float(np.logical_and.reduce(covers).mean()) if covers else 1.0
+    if "lulc" in arrays:
+        shares, unlabelled = class_shares(arrays["lulc"])
+        stats["class_shares"] = {str(index): share for index, share in enumerate(shares.tolist()) if share > 0}
+        stats["unlabelled"] = unlabelled
+    stats["sources"] = {product: sorted(set(ids)) for product, ids in sources.items()}
+    stats["facts"] = {name: sorted(values) for name, values in sorted(facts.items())}
+    if moments:
+        stats |= {"datetime_start": min(moments).isoformat(), "datetime_end": max(moments).isoformat()}
+    return stats
+
+
+def _write(task: ShardTask, chips: Sequence[ChipPixels]) -> None:
+    """The whole shard in one go; slots without a committed chip hold no-data."""
+    schema = task.schema
+    whole = {v.name: v.blank(schema.slots_per_shard, schema.chip_px) for v in schema.variables}
+    for chip in chips:
+        if chip.result.state == "committed":
+            for name, values in chip.arrays.items():
+                whole[name][chip.slot] = values
+    write_shard(task.store, schema, task.shard.index, whole)
+
+
+def _box_around(wanted: Mapping[int, Chip], block_chips: int, chip_px: int) -> Box:
+    """Rows and columns of the block that hold the chips to build: no more than these is read."""
+    rows, columns = zip(*(divmod(slot, block_chips) for slot in wanted), strict=True)
+    return (
+        slice(min(rows) * chip_px, (max(rows) + 1) * chip_px),
+        slice(min(columns) * chip_px, (max(columns) + 1) * chip_px),
+    )
+
+
+def _chip_box(slot: int, block_chips: int, chip_px: int, box: Box) -> Box:
+    """Where a slot's chip lies within `box`."""
+    row, column = divmod(slot, block_chips)
+    top, left = row * chip_px - box[0].start, column * chip_px - box[1].start
+    return slice(top, top + chip_px), slice(left, left + chip_px)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _peak_memory() -> int:
+    """Largest resident memory of this worker so far, bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024

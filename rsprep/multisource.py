@@ -1,0 +1,149 @@
+"""The main job: `build` takes a configuration to a sealed, catalogued and reported data set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rsprep import catalog
+from rsprep.config import BuildConfig, dump_config, make_config, read_config
+from rsprep.granule import Granule
+from rsprep.job import seal as sealing
+from rsprep.job.embedded import with_embedded_source
+from rsprep.job.engine import describe_failure, run_all
+from rsprep.job.journal import Journal
+from rsprep.job.journal_view import FILE_NAME, JournalView
+from rsprep.job.plan import BuildPlan, make_plan
+from rsprep.job.planning import planned_shards, shard_of
+from rsprep.job.preflight import preflight
+from rsprep.job.progress import Progress, Silent
+from rsprep.job.shard import ShardTask, run_shard
+from rsprep.overview import LOCK_NAME, overview, report
+from rsprep.report.data import ReportData
+from rsprep.report.summary import print_summary
+from rsprep.store.write import clear_partials, create_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came out of a build."""
+
+    dataset: Path
+    data: ReportData
+
+    @property
+    def failures(self) -> int:
+        """Chips that could not be made."""
+        return self.data.counts.quarantined + self.data.counts.pending
+
+    def show(self) -> None:
+        """Print the summary."""
+        print_summary(self.data, Console())
+
+
+def build(
+    config: BuildConfig | Mapping[str, Any] | str | Path,
+    *,
+    progress: Progress | None = None,
+    retry_failed: bool = False,
+) -> Outcome:
+    """Build a data set, or go on with it: the same call resumes.
+
+    Parameters
+    ----------
+    config : a checked configuration, a mapping with its keys, or the path of a YAML recipe.
+    progress : who watches; nobody by default.
+    retry_failed : try quarantined chips again.
+
+    Raises
+    ------
+    InputError : something that was given cannot be used; nothing is written then.
+
+    Examples
+    --------
+    >>> import rsprep
+    >>> outcome = rsprep.build({"aoi": "region.geojson", "out": "chips"})  # doctest: +SKIP
+    """
+    settings = _settings(config)
+    watcher = progress or Silent()
+    began = time.monotonic()
+    settings = with_embedded_source(settings, watcher)
+    dataset = Path(settings.out)
+    watcher.stage("plan")
+    frozen = _frozen(dataset)
+    plan = make_plan(settings, frozen)
+    grid = plan.cut() if frozen is None else None
+    if grid is not None:
+        preflight(plan, grid)
+    with Journal.resume(dataset, plan.identity) as journal:
+        if grid is not None:
+            journal.plan(
+                planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found)
+            )
+        (dataset / LOCK_NAME).write_text(dump_config(settings), encoding="utf-8")
+        if retry_failed:
+            journal.retry_failed()
+        if journal.meta("sealed", default=False) and not journal.counts().shards_pending:
+            return Outcome(dataset=dataset, data=overview(dataset))
+        journal.set_meta("sealed", False)
+        _run(plan, journal, dataset / sealing.STORE_NAME, watcher)
+        _finish(plan, journal, dataset, watcher, began)
+    return Outcome(dataset=dataset, data=overview(dataset))
+
+
+def _run(plan: BuildPlan, journal: Journal, store: Path, watcher: Progress) -> None:
+    """Make every shard that is pending; each is recorded as soon as it is on the disk."""
+    create_store(store, plan.schema, journal.meta("n_shards"))
+    clear_partials(store)
+    counts = journal.counts()
+    watcher.stage("build", total=counts.pending, unit="chips")
+    pending = (shard_of(journal, row) for row in journal.pending())
+    for done in run_all(run_shard, plan.tasks(pending, str(store.resolve())), plan.config.engine, name=_task_name):
+        if done.result is not None:
+            journal.commit(done.result)
+            for reason in done.result.stats["failures"]:
+                watcher.note(f"{done.task.shard.shard_id}: {reason}")
+        else:
+            reason = describe_failure(done.error) if done.error is not None else "no result"
+            journal.fail(done.task.shard.index, reason)
+            watcher.note(f"{done.task.shard.shard_id}: {reason}")
+        watcher.advance(sum(1 for _ in done.task.shard.to_build))
+
+
+def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> None:
+    """Select, seal, catalogue and report."""
+    store = dataset / sealing.STORE_NAME
+    watcher.stage("seal")
+    sealing.apply_selection(journal, plan.config, plan.schema, store)
+    sealing.seal(journal, plan.schema, store)
+    journal.set_meta("seconds", journal.meta("seconds", 0.0) + time.monotonic() - began)
+    if journal.counts().committed:
+        watcher.stage("catalog")
+        catalog.write_catalog(dataset, licence="other", title=plan.definition.title)
+        catalog.register(dataset, plan.config.catalog)
+    watcher.stage("report")
+    report(dataset)
+    journal.set_meta("sealed", True)
+
+
+def _task_name(task: ShardTask) -> str:
+    return f"shard-{task.shard.shard_id}"
+
+
+def _settings(config: BuildConfig | Mapping[str, Any] | str | Path) -> BuildConfig:
+    if isinstance(config, BuildConfig):
+        return config
+    return make_config(dict(config) if isinstance(config, Mapping) else read_config(config))
+
+
+def _frozen(dataset: Path) -> list[Granule] | None:
+    """Granules of a build that was planned before; None for a new one."""
+    if not (dataset / FILE_NAME).is_file():
+        return None
+    with JournalView.open(dataset) as journal:
+        return list(journal.granules()) if journal.is_planned else None

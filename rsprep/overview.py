@@ -1,0 +1,223 @@
+"""From a data set on disk to what its report and its summary show."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+import yaml
+from numpy.typing import NDArray
+
+from rsprep.aoi import read_aoi
+from rsprep.errors import InputError
+from rsprep.footprint import chip_footprint
+from rsprep.job.journal_view import JournalView
+from rsprep.job.records import ChipRow
+from rsprep.job.seal import STORE_NAME
+from rsprep.report.choose import choose, describe
+from rsprep.report.data import (
+    ChipTable,
+    Counts,
+    LandClass,
+    Legend,
+    Quicklook,
+    ReportData,
+    SourceRow,
+    State,
+    Timings,
+)
+from rsprep.report.html import write_report
+from rsprep.report.render import render_chips
+from rsprep.sources.definition import SourceDefinition, load_definition
+from rsprep.store.read import open_dataset
+from rsprep.store.schema import LULC_CLASSES, LULC_COLOURS, Schema
+from rsprep.store.write import read_schema
+
+LOCK_NAME = "config.lock.yaml"
+REPORT_NAME = "report.html"
+QUICKLOOKS = 12
+SOFTWARE = ("rsprep", "rasterio", "numpy", "numba", "zarr", "dask", "pystac-client", "pyproj")
+CLASSES = tuple(LandClass(name=name, colour=colour) for name, colour in zip(LULC_CLASSES, LULC_COLOURS, strict=True))
+
+
+def report(dataset: str | Path) -> Path:
+    """Write ``report.html`` of a sealed data set and return its path."""
+    folder = Path(dataset)
+    return write_report(overview(folder, pictures=True), folder / REPORT_NAME)
+
+
+def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
+    """What there is to say of a data set; with `pictures`, a selection of its chips as quicklooks, too.
+
+    Raises
+    ------
+    StoreError : there is no data set, or pictures are asked for before it is sealed.
+    """
+    folder = Path(dataset)
+    config = yaml.safe_load((folder / LOCK_NAME).read_text(encoding="utf-8"))
+    definition = load_definition(config["source"])
+    schema, _ = read_schema(folder / STORE_NAME)
+    with JournalView.open(folder) as journal:
+        rows = list(journal.chips())
+        counts = journal.counts()
+        table = _table(rows, schema)
+        looks, legends = _quicklooks(folder, table) if pictures else ((), ())
+        return ReportData(
+            title=f"Data set {folder.resolve().name}",
+            subtitle=_subtitle(config, schema),
+            counts=Counts(
+                planned=counts.planned,
+                committed=counts.committed,
+                rejected=counts.rejected,
+                quarantined=counts.quarantined,
+            ),
+            chips=table,
+            aoi=_outline(config["aoi"]),
+            classes=CLASSES if "lulc" in schema.names else (),
+            quicklooks=looks,
+            legends=legends,
+            sources=_sources(rows, definition),
+            timings=_timings(journal, counts.committed),
+            configuration=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+            software={name: importlib.metadata.version(name) for name in SOFTWARE},
+            places={
+                "store": str(folder / STORE_NAME),
+                "catalog": str(Path(config["catalog"]) / "catalog.json"),
+                "report": str(folder / REPORT_NAME),
+            },
+        )
+
+
+def _subtitle(config: dict[str, Any], schema: Schema) -> str:
+    period = " to ".join(str(config[key])[:10] for key in ("start", "end") if config[key])
+    parts = [
+        f"source {config['source']}",
+        period,
+        f"chips of {schema.chip_px} × {schema.chip_px} pixels of {schema.resolution:g} m",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _table(rows: list[ChipRow], schema: Schema) -> ChipTable:
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([np.nan if row.stats.get(name) is None else row.stats[name] for row in rows], np.float64)
+
+    corners = np.full((len(rows), 4, 2), np.nan)
+    for at, row in enumerate(rows):
+        corners[at] = _corners(row, schema)
+    states: tuple[State, ...] = tuple(row.state for row in rows)  # type: ignore[misc]  # the journal checks states
+    return ChipTable(
+        chip_id=tuple(row.chip_id for row in rows),
+        lon=np.array([row.record["lon"] for row in rows], np.float64),
+        lat=np.array([row.record["lat"] for row in rows], np.float64),
+        corners=corners,
+        split=tuple(row.record["split"] for row in rows),
+        state=states,
+        reason=tuple(row.reason for row in rows),
+        s2_cloud_fraction=column("s2_cloud_fraction") if "s2" in schema.names else None,
+        valid_fraction=column("valid_fraction"),
+        class_shares=_shares(rows) if "lulc" in schema.names else None,
+    )
+
+
+def _corners(row: ChipRow, schema: Schema) -> NDArray[np.float64]:
+    outline = chip_footprint(row.record["epsg"], row.record["x_origin"], row.record["y_origin"], schema)
+    points = np.concatenate([np.asarray(part.exterior.coords)[:-1] for part in shapely.get_parts(outline)])
+    if outline.geom_type == "Polygon":
+        return np.asarray(points[:: len(points) // 4][:4])
+    # Across 180° the two parts meet there; the outer corners are the chip's own.
+    east, west = points[points[:, 0] > 0], points[points[:, 0] < 0]
+    inner_east = east[np.argsort(east[:, 0])[:2]]
+    inner_west = west[np.argsort(-west[:, 0])[:2]]
+    left = inner_east[np.argsort(-inner_east[:, 1])]
+    right = inner_west[np.argsort(inner_west[:, 1])]
+    return np.asarray(np.concatenate([left, right]))
+
+
+def _shares(rows: list[ChipRow]) -> NDArray[np.float64]:
+    shares = np.full((len(rows), len(LULC_CLASSES)), np.nan)
+    for at, row in enumerate(rows):
+        if "class_shares" in row.stats:
+            shares[at] = [row.stats["class_shares"].get(str(code), 0.0) for code in range(len(LULC_CLASSES))]
+    return shares
+
+
+def _outline(aoi: str) -> tuple[NDArray[np.float64], ...]:
+    """Rings of the AOI; none where its file is no longer there."""
+    try:
+        geometry = read_aoi(aoi).geometry
+    except InputError:
+        return ()
+    return tuple(np.asarray(part.exterior.coords) for part in geometry.geoms)
+
+
+def _quicklooks(folder: Path, table: ChipTable) -> tuple[tuple[Quicklook, ...], tuple[Legend, ...]]:
+    choices = choose(table, QUICKLOOKS)
+    if not choices:
+        return (), ()
+    dataset = open_dataset(folder)
+    place = {chip_id: at for at, chip_id in enumerate(dataset["chip_id"].to_numpy().tolist())}
+    bands = {
+        str(name): [str(band) for band in dataset[f"{name}_band"].to_numpy()]
+        for name in dataset.data_vars
+        if f"{name}_band" in dataset.coords
+    }
+    chips = []
+    for choice in choices:
+        one = dataset.isel(chip=place[table.chip_id[choice.index]])
+        chips.append({str(name): one[name].to_numpy() for name in dataset.data_vars})
+    rendered = render_chips(chips, bands=bands, classes=CLASSES)
+    looks = tuple(
+        Quicklook(chip_id=table.chip_id[choice.index], caption=describe(table, choice, CLASSES), layers=images)
+        for choice, images in zip(choices, rendered.images, strict=True)
+    )
+    return looks, rendered.legends
+
+
+def _sources(rows: list[ChipRow], definition: SourceDefinition) -> tuple[SourceRow, ...]:
+    """What the committed chips were made from, product by product."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    facts: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.state == "committed":
+            for product, names in row.stats.get("sources", {}).items():
+                ids[product].update(names)
+            for name, values in row.stats.get("facts", {}).items():
+                facts[name].update(values)
+    return tuple(
+        SourceRow(
+            product=product,
+            collection=definition.product(product).collection,
+            granules=len(names),
+            baseline=", ".join(sorted(facts[f"{product}_baseline"])),
+            orbit=", ".join(sorted(facts[f"{product}_orbit"])),
+            licence=definition.licence,
+            note=", ".join(sorted(facts[f"{product}_platform"])),
+        )
+        for product, names in sorted(ids.items())
+    )
+
+
+def _timings(journal: JournalView, committed: int) -> Timings:
+    stages: dict[str, float] = defaultdict(float)
+    seconds: list[float] = []
+    read = peak = 0
+    for shard in journal.shards():
+        seconds.append(shard.seconds)
+        read += shard.bytes_read
+        peak = max(peak, shard.peak_rss)
+        for stage, spent in shard.stats.get("seconds", {}).items():
+            stages[stage] += spent
+    wall = journal.meta("seconds")
+    return Timings(
+        stages=dict(stages),
+        shard_seconds=tuple(spent for spent in seconds if spent > 0),
+        wall_seconds=wall,
+        chips_per_second=committed / wall if wall else None,
+        bytes_read=read,
+        peak_memory_bytes=peak or None,
+    )

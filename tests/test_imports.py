@@ -1,0 +1,62 @@
+"""The house has floors: modules import only from the floors below them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.support import REPOSITORY
+
+# Lowest first. A module may import from its own floor and from those below.
+FLOORS = [
+    {"rsprep.errors", "rsprep.resources"},
+    {"rsprep.granule", "rsprep.config"},
+    {"rsprep.aoi", "rsprep.grid", "rsprep.splits", "rsprep.select"},
+    {"rsprep.products", "rsprep.reading", "rsprep.sources", "rsprep.store"},
+    {"rsprep.job"},
+    {"rsprep.catalog", "rsprep.report"},
+    {"rsprep.cli"},
+]
+
+
+def floor_of(module: str) -> int | None:
+    for height, floor in enumerate(FLOORS):
+        if any(module == name or module.startswith((name + ".", name + "_")) for name in floor):
+            return height
+    return None
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+MODULES = sorted(path for package in ("rsprep", "rsmodels") for path in (REPOSITORY / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_dependencies_flow_one_way(path: Path) -> None:
+    module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+    height = floor_of(module)
+    for name in imported(path):
+        if module.startswith("rsprep"):
+            assert not name.startswith("rsmodels"), f"{module} imports {name}"
+        other = floor_of(name)
+        if height is not None and other is not None:
+            assert other <= height, f"{module} (floor {height}) imports {name} (floor {other})"
+
+
+def test_every_module_has_a_floor() -> None:
+    homeless = [
+        path.name for path in (REPOSITORY / "rsprep").glob("*") if path.suffix in ("", ".py") and not path.name.startswith("_")
+        and floor_of(f"rsprep.{path.stem}") is None
+    ]
+    assert homeless == []
