@@ -84,6 +84,7 @@ def _land(
     cosine = math.sqrt(x * x + y * y) / RADIUS
     treeline = 4200.0 * cosine * cosine - 260.0
     patch = fractal(x, y, z, 620.0, seed + 40, 3)
+    fine = noise(x, y, z, 150.0, seed + 60) + 0.7 * noise(x, y, z, 75.0, seed + 61)
     high = smoothstep(treeline - 500, treeline - 100, elevation + 260 * patch)
     name, u, v, border = district_at(x, y, z, seed + 50)
     width, depth = 70.0 + 130.0 * ((name >> 12) & 255) / 255.0, 160.0 + 320.0 * ((name >> 20) & 255) / 255.0
@@ -116,13 +117,12 @@ def _land(
         _paint(out, row, column, STREET, built)
         _paint(out, row, column, ROOF, built * smoothstep(0.30, 0.75, roof + 0.9 * (town - 0.75)))
         _paint(out, row, column, BROADLEAF, 0.45 * built * smoothstep(0.72, 0.95, grass))
-    stone = slope + 0.16 * patch + (elevation - treeline) / 2600.0
+    stone = slope + 0.16 * patch + 0.07 * fine + (elevation - treeline) / 2600.0
     _paint(out, row, column, ROCK, smoothstep(0.62, 0.74, stone))
     gravel = noise(x, y, z, 380.0, seed + 47) + 0.6 * noise(x, y, z, 2900.0, seed + 48) - 0.25 * moist
     _paint(out, row, column, SOIL, smoothstep(0.86, 0.94, gravel) * (1 - built) * (1 - 0.9 * wooded))
-    cold = elevation - treeline - 260.0 + 260.0 * patch - 600.0 * max(slope - 0.55, 0.0)
+    cold = 45.0 * fine + elevation - treeline - 260.0 + 260.0 * patch - 600.0 * max(slope - 0.55, 0.0)
     _paint(out, row, column, SNOW, smoothstep(-60.0, 60.0, cold))
-    fine = noise(x, y, z, 150.0, seed + 60) + 0.7 * noise(x, y, z, 75.0, seed + 61)
     rough = 0.05 + 0.13 * wooded + 0.05 * built
     out[BRIGHTNESS, row, column] = 1 + rough * fine + 0.06 * patch + ploughed * 0.34 * (vigour - 0.5)
 

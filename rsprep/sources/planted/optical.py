@@ -28,7 +28,7 @@ BLOCK = 600
 CODE_OF_CLASS = np.array([6, 4, 4, 4, 4, 4, 5, 5, 11], np.uint8)
 """SCL code of each Dynamic World class under a clear sky."""
 NO_LABEL = 255
-"""Nodata of labels and of probabilities."""
+"""Nodata of labels; probabilities have NaN there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,11 +220,11 @@ def _labels(
 ) -> dict[str, Any]:  # fmt: skip
     """Fields of the item of one Dynamic World scene: no label where the optical scene saw no ground."""
     label = np.where(valid, probabilities.argmax(axis=0), NO_LABEL).astype(np.uint8)
-    shares = np.where(valid, probabilities, np.float32(NO_LABEL))
+    shares = np.where(valid, probabilities, np.float32("nan"))
     names = tuple(title.replace(" ", "_") for title in CLASSES)
     rasters = [
         Raster(key="label", values=label, grid=tile.grid, nodata=NO_LABEL, classes=True),
-        Raster(key="probabilities", values=shares, grid=tile.grid, nodata=NO_LABEL, names=names),
+        Raster(key="probabilities", values=shares, grid=tile.grid, nodata=float("nan"), names=names),
     ]
     properties = {"grid:code": f"MGRS-{tile.name}", "s2:mgrs_tile": tile.name, "derived_from": source}
     return {"id": name, "collection": DYNAMIC_WORLD, "datetime": moment, "properties": properties,

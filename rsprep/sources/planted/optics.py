@@ -20,7 +20,7 @@ RESOLUTION = {
     "B07": 20, "B08": 10, "B8A": 20, "B09": 60, "B11": 20, "B12": 20,
 }  # fmt: skip
 """Pixel size of each band, metres."""
-SPREAD = {10: 13.0, 20: 26.0, 60: 70.0}
+SPREAD = {10: 13.0, 20: 26.0, 60: 115.0}
 """Standard deviation of the point spread of a band of that resolution, metres."""
 
 #     B01   B02   B03   B04   B05   B06   B07   B08   B8A   B09   B11   B12   (reflectance x 1e4)

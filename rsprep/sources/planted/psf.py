@@ -52,5 +52,18 @@ def mean_blocks(layers: NDArray[np.float32], factor: int) -> NDArray[np.float32]
     if factor == 1:
         return layers
     count, rows, columns = layers.shape
-    split = layers.reshape(count, rows // factor, factor, columns // factor, factor)
-    return np.asarray(split.mean(axis=(2, 4), dtype=np.float32))
+    out = np.empty((count, rows // factor, columns // factor), np.float32)
+    _mean_blocks(layers, factor, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _mean_blocks(layers: NDArray[np.float32], factor: int, out: NDArray[np.float32]) -> None:
+    for layer in range(out.shape[0]):
+        for row in range(out.shape[1]):
+            for column in range(out.shape[2]):
+                total = 0.0
+                for i in range(row * factor, (row + 1) * factor):
+                    for j in range(column * factor, (column + 1) * factor):
+                        total += layers[layer, i, j]
+                out[layer, row, column] = total / (factor * factor)

@@ -41,6 +41,8 @@ def relief_at(x: Scalar, y: Scalar, z: Scalar, seed: Scalar) -> tuple[Scalar, Sc
     bz = z + bend * noise(x, y, z, 5200.0, seed + 13)
     continent = 0.22 + 0.9 * noise(x, y, z, 52000.0, seed + 1) + 0.45 * fractal(bx, by, bz, 19000.0, seed + 2, 3)
     shore = 260.0 * continent + 14.0 * fractal(bx, by, bz, 2300.0, seed + 5, 3)
+    if shore <= 0:
+        return 0.0, shore, 1.0, 0.0
     land = smoothstep(0.0, 130.0, shore)
     highland = land * smoothstep(-0.12, 0.62, noise(bx, by, bz, 30000.0, seed + 3) + 0.12 + 0.25 * continent)
     main = noise(bx, by, bz, 11000.0, seed + 20) + 0.035 * fractal(x, y, z, 1300.0, seed + 28, 2)
@@ -56,7 +58,7 @@ def relief_at(x: Scalar, y: Scalar, z: Scalar, seed: Scalar) -> tuple[Scalar, Sc
     hills = land * (1 - highland) * v1 * (25.0 + 90.0 * spurs)
     raised = shore + hills + highland * (60.0 + 2700.0 * highland * crest)
     # The last metres to the sea bend into it, so that the shore is no crease.
-    elevation = raised * raised / (raised + 6.0) if raised > 0 else 0.0
+    elevation = raised * raised / (raised + 6.0)
     return elevation, raised, abs(main), highland
 
 

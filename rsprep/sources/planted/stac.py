@@ -118,7 +118,7 @@ def bbox(footprint: shapely.Geometry) -> list[float]:
 def _asset(file: Path, raster: Raster) -> dict[str, Any]:
     size, checksum = fingerprint(file)
     bands = raster.names or (raster.key,)
-    number = None if raster.nodata is not None and np.isnan(raster.nodata) else raster.nodata
+    number = "nan" if raster.nodata is not None and np.isnan(raster.nodata) else raster.nodata
     return {
         "href": f"./{file.name}",
         "type": COG,

@@ -82,7 +82,7 @@ class World:
         out = {}
         for resolution, sigma in sigmas.items():
             skip = slice(margin - reach(sigma), reach(sigma) - margin)
-            blurred = blur(layers[:, skip, skip], sigma)
+            blurred = blur(np.ascontiguousarray(layers[:, skip, skip]), sigma)
             out[resolution] = Ground(grid=grid, points=where, elevation=elevation, layers=blurred)
         return out
 
@@ -170,3 +170,16 @@ def margin(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """(y, x) lead of the likeliest class over the next one, 0 on a class edge to 1 deep inside a class."""
     top = np.partition(probabilities, len(probabilities) - 2, axis=0)
     return np.asarray(top[-1] - top[-2])
+
+
+def away_from_edges(labels: NDArray[np.uint8], pixels: int) -> NDArray[np.bool_]:
+    """(y, x) True where all labels within `pixels` pixels, diagonals included, are the same; False on the rim."""
+    rows, columns = labels.shape
+    same = np.zeros(labels.shape, np.bool_)
+    inner = labels[pixels : rows - pixels, pixels : columns - pixels]
+    alike = np.ones(inner.shape, np.bool_)
+    for down in range(2 * pixels + 1):
+        for across in range(2 * pixels + 1):
+            alike &= labels[down : down + inner.shape[0], across : across + inner.shape[1]] == inner
+    same[pixels : rows - pixels, pixels : columns - pixels] = alike
+    return same
