@@ -141,6 +141,8 @@ def _unwrap_ring(ring: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _check_valid(polygon: shapely.Polygon) -> None:
+    if shapely.convex_hull(polygon).area == 0:
+        raise AoiError("no-area", "a polygon encloses no area", value=polygon.wkt[:120], remedy="draw it again")
     reason = shapely.is_valid_reason(polygon)
     if reason != "Valid Geometry":
         crossing = "Self-intersection" in reason
@@ -150,8 +152,6 @@ def _check_valid(polygon: shapely.Polygon) -> None:
             value=reason.replace("[", " near [").replace("Ring Self", "Self"),
             remedy="repair it where you drew it (QGIS: Fix geometries) and look at the result",
         )
-    if polygon.area == 0:
-        raise AoiError("no-area", "a polygon encloses no area", value=polygon.wkt[:120], remedy="draw it again")
 
 
 def _split(polygon: shapely.Polygon) -> list[shapely.Polygon]:

@@ -209,8 +209,7 @@ def _owns_ground(
 
 def _shards_of(cells: _Cells, lattice: Lattice, west: Lattice, n: int, settings: Split, *, first: int) -> list[Shard]:
     """Shards of one zone in Morton order; the first one gets the index `first`."""
-    boxes = lattice.bounds(cells.row, cells.col)
-    split, given_up = assign(lattice.zone, boxes, cells.lon, cells.lat, settings)
+    split, given_up = assign(lattice, cells.row, cells.col, cells.lon, cells.lat, settings)
     blocks: dict[tuple[int, int], list[Chip | None]] = {}
     columns = (cells.row, cells.col, cells.lon, cells.lat, split, cells.inside, cells.clipped, given_up)
     for row, col, lon, lat, part, inside, clipped, near in zip(*(c.tolist() for c in columns), strict=True):

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rsprep.config import Split
 from rsprep.errors import ConfigError
+from rsprep.lattice import Lattice
 from rsprep.zones import METRES_PER_DEGREE, ZONE_WIDTH, Zone
 
 SPLITS = ("train", "val", "test")
@@ -26,6 +27,9 @@ SPLITS = ("train", "val", "test")
 BUFFER_REASON = "split-buffer"
 _SCALE_MARGIN = 1.002
 """A UTM zone shows ground lengths at 0.9996 to 1.001 of their size, a little more beyond its edges."""
+_MOST_CHIPS = 8
+"""Buffers that span more chips than this are kept by blocks alone."""
+_BATCH = 20_000
 _EDGE_STEP = 0.02
 """Degrees between points along a block's edge: a parallel bends 5 cm away between them."""
 
@@ -84,15 +88,20 @@ def split_of_block(name: str, settings: Split) -> int:
 
 
 def assign(
-    zone: Zone, boxes: NDArray[np.float64], lon: NDArray[np.float64], lat: NDArray[np.float64], settings: Split
+    lattice: Lattice,
+    row: NDArray[np.int64],
+    col: NDArray[np.int64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    settings: Split,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Split of every chip, and whether the buffer gives it up.
 
     Parameters
     ----------
-    zone : zone of the chips.
-    boxes : (n, 4) west, south, east, north of the chips in the zone's CRS, metres; squares of one size.
-    lon, lat : (n,) centres in degrees.
+    lattice : lattice of the chips.
+    row, col : (n,) places of the chips on it.
+    lon, lat : (n,) their centres in degrees.
     settings : fractions, block size, buffer and seed.
 
     Returns
@@ -104,29 +113,23 @@ def assign(
     ------
     ConfigError : ``block-too-small``, when blocks would be nothing but buffer.
     """
-    if len(boxes) == 0:
-        return np.empty(0, np.int64), np.empty(0, bool)
-    side = float(boxes[0, 2] - boxes[0, 0])
-    check_blocks(side, settings)
-    blocks = Blocks(settings.block_km)
-    names, inverse = np.unique(np.stack(blocks.block_of(lon, lat), axis=-1), axis=0, return_inverse=True)
-    of_block = np.array([split_of_block(block_id(*name), settings) for name in names.tolist()])
-    split = of_block[inverse.ravel()]
-    given_up = np.zeros(len(boxes), bool)
-    if settings.buffer_m == 0:
-        return split, given_up  # chips never overlap, which is all that no buffer asks for
-    nearby = set().union(*(blocks.around(*name) for name in names.tolist()))
-    tree = shapely.STRtree(shapely.box(*boxes.T))
-    # half a diagonal: that far a chip can reach out of the block that holds its centre
-    reach = (settings.buffer_m + side / np.sqrt(2)) * _SCALE_MARGIN
-    pad = min(60.0, 1 + 1.5 * reach / (METRES_PER_DEGREE * np.cos(np.radians(np.abs(lat).max()))))
-    for priority in (1, 2):
-        higher = [name for name in sorted(nearby) if split_of_block(block_id(*name), settings) == priority]
-        shapes = [shape for name in higher for shape in _outlines(zone, blocks.bounds(*name), pad)]
-        if shapes:
-            reached = np.unique(tree.query(shapes, predicate="dwithin", distance=reach)[1])
-            given_up[reached] |= split[reached] < priority
+    check_blocks(lattice.side, settings)
+    split = splits_at(lon, lat, settings)
+    if len(row) == 0 or settings.buffer_m == 0:
+        # chips never overlap, which is all that no buffer asks for
+        return split, np.zeros(len(row), bool)
+    given_up = _near_higher_block(lattice, lattice.bounds(row, col), lon, lat, split, settings)
+    # that test allows for chips anywhere; where all chips nearby are on this lattice, their places are known
+    at = np.flatnonzero(given_up & _alone(lattice, row, lon, lat, settings))
+    given_up[at] = _near_higher_chip(lattice, row[at], col[at], split[at], settings)
     return split, given_up
+
+
+def splits_at(lon: NDArray[np.float64], lat: NDArray[np.float64], settings: Split) -> NDArray[np.int64]:
+    """Index into `SPLITS` of the blocks that hold points given in degrees, (n,)."""
+    names, inverse = _unique_pairs(*Blocks(settings.block_km).block_of(lon, lat))
+    drawn = np.array([split_of_block(block_id(*name), settings) for name in names.tolist()], np.int64)
+    return drawn[inverse]
 
 
 def check_blocks(side: float, settings: Split) -> None:
@@ -139,6 +142,80 @@ def check_blocks(side: float, settings: Split) -> None:
             value=f"split.block_km = {settings.block_km:g}",
             remedy="raise split.block_km, or lower split.buffer_m or --chip-size",
         )
+
+
+def _near_higher_block(
+    lattice: Lattice,
+    boxes: NDArray[np.float64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    split: NDArray[np.int64],
+    settings: Split,
+) -> NDArray[np.bool_]:
+    """True where a chip centred somewhere in a block of a higher split could come nearer than the buffer."""
+    blocks = Blocks(settings.block_km)
+    own = _unique_pairs(*blocks.block_of(lon, lat))[0].tolist()
+    nearby = sorted(set().union(*(blocks.around(*name) for name in own)))
+    # half a diagonal: that far a chip can reach out of the block that holds its centre
+    reach = (settings.buffer_m + lattice.side / np.sqrt(2)) * _SCALE_MARGIN
+    pad = min(60.0, 1 + 1.5 * reach / (METRES_PER_DEGREE * np.cos(np.radians(np.abs(lat).max()))))
+    tree = shapely.STRtree(shapely.box(*boxes.T))
+    near = np.zeros(len(boxes), bool)
+    for priority in (1, 2):
+        higher = [name for name in nearby if split_of_block(block_id(*name), settings) == priority]
+        shapes = [shape for name in higher for shape in _outlines(lattice.zone, blocks.bounds(*name), pad)]
+        if shapes:
+            reached = np.unique(tree.query(shapes, predicate="dwithin", distance=reach)[1])
+            near[reached] |= split[reached] < priority
+    return near
+
+
+def _alone(
+    lattice: Lattice, row: NDArray[np.int64], lon: NDArray[np.float64], lat: NDArray[np.float64], settings: Split
+) -> NDArray[np.bool_]:
+    """True where only chips of the same lattice can come nearer than the buffer: off zone edges and equator.
+
+    Nowhere true when the buffer spans many chips: looking at each would cost more than it saves.
+    """
+    chips = _buffer_chips(lattice, settings)
+    if chips > _MOST_CHIPS:
+        return np.zeros(len(row), bool)
+    # chips of the next zone have their centres at most two sides (gap fillers) on this side of the edge
+    metres = 1.05 * (settings.buffer_m + 3.5 * lattice.side)
+    margin = metres / (METRES_PER_DEGREE * np.cos(np.radians(lat)))
+    offset = lattice.zone.offset_of(lon)
+    alone: NDArray[np.bool_] = (offset > margin) & (offset < ZONE_WIDTH - margin) & (row > chips)
+    return alone
+
+
+def _unique_pairs(row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct (row, col) pairs of indices below 2**31, and for each given pair which one it is."""
+    codes, inverse = np.unique((row << 32) | col, return_inverse=True)  # many times faster than by rows
+    return np.stack([codes >> 32, codes & 0xFFFFFFFF], axis=-1), inverse
+
+
+def _buffer_chips(lattice: Lattice, settings: Split) -> int:
+    """How many rows or columns away a chip may be that is nearer than the buffer."""
+    return int(settings.buffer_m * _SCALE_MARGIN // lattice.side) + 1
+
+
+def _near_higher_chip(
+    lattice: Lattice, row: NDArray[np.int64], col: NDArray[np.int64], split: NDArray[np.int64], settings: Split
+) -> NDArray[np.bool_]:
+    """True where some place of the lattice nearer than the buffer is of a higher split."""
+    chips = _buffer_chips(lattice, settings)
+    d_row, d_col = (step.ravel() - chips for step in np.indices((2 * chips + 1, 2 * chips + 1)))
+    gap = lattice.side * np.hypot(np.maximum(np.abs(d_row) - 1, 0), np.maximum(np.abs(d_col) - 1, 0))
+    close = gap < settings.buffer_m * _SCALE_MARGIN
+    near = np.zeros(len(row), bool)
+    for start in range(0, len(row), _BATCH):
+        part = slice(start, start + _BATCH)
+        rows, cols = row[part, None] + d_row[close], col[part, None] + d_col[close]
+        unique, inverse = _unique_pairs(rows.ravel(), cols.ravel())
+        lon, lat = lattice.zone.unproject(*lattice.centres(unique[:, 0], unique[:, 1]))
+        others = splits_at(lon, lat, settings)[inverse].reshape(rows.shape)
+        near[part] = others.max(axis=1) > split[part]
+    return near
 
 
 def _outlines(zone: Zone, bounds: tuple[float, float, float, float], pad: float) -> list[shapely.Polygon]:
