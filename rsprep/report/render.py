@@ -87,6 +87,10 @@ def _optical(chips: Sequence[Arrays], names: tuple[str, ...]) -> tuple[Legend, l
     valid = [(plane != S2_NODATA).all(axis=0) for plane in planes]
     sampled = [_stretch_pixels(chip, ok) for chip, ok in zip(chips, valid, strict=True)]
     pixels = np.concatenate([plane[:, ok] for plane, ok in zip(planes, sampled, strict=True)], axis=1)
+    if "s2_valid" not in chips[0] and pixels.shape[1]:
+        # No mask tells the clouds: what is far brighter than the usual ground must not darken all of it.
+        brightness = pixels.mean(axis=0)
+        pixels = pixels[:, brightness <= 4 * np.median(brightness)]
     true_colour = shown == TRUE_COLOUR
     # One range for red, green and blue keeps natural hues; near infrared needs a range of its own.
     groups = [pixels] * len(shown) if true_colour else list(pixels)

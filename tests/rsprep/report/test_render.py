@@ -77,6 +77,15 @@ def test_one_stretch_for_all_chips() -> None:
         np.testing.assert_array_equal(first[name][5, 5], second[name][5, 5])
 
 
+def test_clouds_without_a_mask_do_not_darken_the_ground() -> None:
+    """A tenth of the chip in cloud, and no mask: the ground still uses most of the range."""
+    s2 = np.random.default_rng(4).integers(200, 1200, (3, 20, 20)).astype(np.int16)
+    s2[:, :2] = 9000
+    image = render_chips([{"s2": s2}], bands={"s2": ("B04", "B03", "B02")}).images[0]["S2 true colour"]
+    assert image[2:].max() > 240
+    assert (image[:2] == 255).all()
+
+
 def test_flat_ground_is_not_missing() -> None:
     """Aspect is NaN on flat ground; only where the height is missing too is it no-data."""
     chip = chip_arrays(hole=0)
