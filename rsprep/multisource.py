@@ -16,6 +16,7 @@ from rsprep.granule import Granule
 from rsprep.job import seal as sealing
 from rsprep.job.embedded import with_embedded_source
 from rsprep.job.engine import describe_failure, run_all
+from rsprep.job.estimate import Estimate, estimate
 from rsprep.job.journal import Journal
 from rsprep.job.journal_view import FILE_NAME, JournalView
 from rsprep.job.plan import BuildPlan, make_plan
@@ -26,6 +27,7 @@ from rsprep.job.shard import ShardTask, run_shard
 from rsprep.overview import LOCK_NAME, overview, report
 from rsprep.report.data import ReportData
 from rsprep.report.summary import print_summary
+from rsprep.report.words import bytes_text, count_text, seconds_text
 from rsprep.store.write import clear_partials, create_store
 
 
@@ -44,6 +46,37 @@ class Outcome:
     def show(self) -> None:
         """Print the summary."""
         print_summary(self.data, Console())
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What a build would do."""
+
+    plan: BuildPlan
+    figures: Estimate
+
+    def show(self) -> None:
+        """Print the plan and its cost."""
+        figures = self.figures
+        print(self.plan.aoi.describe())
+        print("chips     " + ", ".join(f"{count_text(n)} {name}" for name, n in sorted(figures.chips.items())))
+        print(f"shards    {count_text(figures.shards)}")
+        print("granules  " + ", ".join(f"{count_text(n)} {name}" for name, n in figures.granules.items()))
+        print(f"to read   at most {bytes_text(figures.read_bytes)}, decoded")
+        print(f"to write  at most {bytes_text(figures.store_bytes)}, before compression")
+        print(f"memory    about {bytes_text(figures.task_bytes)} a worker")
+        print(f"time      roughly {seconds_text(figures.seconds)} from local files")
+
+
+def dry_run(config: BuildConfig | Mapping[str, Any] | str | Path) -> DryRun:
+    """Plan a build and say what it would cost; nothing is written.
+
+    Raises
+    ------
+    InputError : as for :func:`build`.
+    """
+    plan = make_plan(_settings(config))
+    return DryRun(plan=plan, figures=estimate(plan, plan.cut()))
 
 
 def build(

@@ -9,15 +9,7 @@ import typer
 
 from rsprep.cli.progress import watcher
 from rsprep.config import make_config, read_config
-
-EXAMPLE = """
-Example, with the planted landscape and no network:
-
-    rsprep simulate world
-    rsprep build-multisource --aoi world/region.geojson --endpoint world/catalog.json --out chips
-
-The same command again resumes. `--dry-run` says what would be read and written.
-"""
+from rsprep.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -76,24 +68,50 @@ def build_multisource(
 
     The same command again resumes. Options override the recipe given by --config.
     """
-    from rsprep.job import run
+    from rsprep import multisource
 
     values = read_config(config) if config else {}
     _override(values, aoi=aoi, source=source, endpoint=endpoint, start=start, end=end, out=out, catalog=catalog)
     _override(values, layers=_names(layers))
     _override_section(values, "grid", chip_size=chip_size, resolution=resolution, snap=snap, partial=partial)
     _override_section(values, "sentinel2", bands=_names(bands), composite=composite)
-    _override_section(values, "select", **run.parse_selection(select or []))
+    _override_section(values, "select", **_selection(select or []))
     _override_section(values, "engine", scheduler=scheduler, workers=workers)
-    values.setdefault("out", run.default_out(values))
+    if "out" not in values and "aoi" in values:
+        values["out"] = _default_out(str(values["aoi"]), str(values.get("source", "planted")))
     settings = make_config(values)
     if dry_run:
-        run.dry_run(settings).show()
+        multisource.dry_run(settings).show()
         return 0
     with watcher() as progress:
-        outcome = run.build(settings, progress=progress, retry_failed=retry_failed)
+        outcome = multisource.build(settings, progress=progress, retry_failed=retry_failed)
     outcome.show()
     return 1 if outcome.failures else 0
+
+
+def _default_out(aoi: str, source: str) -> str:
+    name = "bbox" if "," in aoi else Path(aoi).stem
+    return f"datasets/{name}-{source}"
+
+
+def _selection(rules: list[str]) -> dict[str, Any]:
+    """``min_valid=0.9`` and ``6=200`` as the configuration has them."""
+    chosen: dict[str, Any] = {}
+    for rule in rules:
+        key, _, value = rule.partition("=")
+        try:
+            if key.isdigit():
+                chosen.setdefault("quotas", {})[int(key)] = int(value)
+            else:
+                chosen[key] = float(value)
+        except ValueError:
+            raise ConfigError(
+                "bad-select",
+                "a selection is NAME=NUMBER or CLASS=COUNT",
+                value=rule,
+                remedy="write --select min_valid=0.9, --select max_cloud=0.1 or --select 6=200",
+            ) from None
+    return chosen
 
 
 def _names(text: str | None) -> list[str] | None:

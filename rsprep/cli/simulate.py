@@ -37,10 +37,24 @@ def simulate(
     from rsprep.sources.planted import simulate as publish_world
 
     area = read_aoi(aoi).geometry if aoi else None
-    window = parse_moment(start, is_end=False), parse_moment(end, is_end=True)
+    first, last = parse_moment(start, is_end=False), parse_moment(end, is_end=True)
     with watcher() as progress:
-        world = publish_world(out, seed=seed, area=area, start=window[0], end=window[1], progress=progress)
-    print(
-        f"scenes   {world.catalog.parent}\ncatalog  {world.catalog}\nregion   {world.region}\npreview  {world.preview}"
-    )
+        pieces = 0
+
+        def tell(done: int, total: int, _: str) -> None:
+            nonlocal pieces
+            if pieces == 0:
+                progress.stage("simulate", total=total, unit="scenes")
+            progress.advance(done - pieces)
+            pieces = done
+
+        catalog = publish_world(
+            out,
+            seed=seed,
+            aoi=area,
+            start=first.date() if first else None,
+            end=last.date() if last else None,
+            progress=tell,
+        )
+    print(f"catalog  {catalog}\nregion   {out / 'region.geojson'}\npreview  {out / 'preview.png'}")
     return 0

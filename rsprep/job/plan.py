@@ -135,7 +135,7 @@ def shard_outline(shard: Shard) -> shapely.Geometry:
 
 
 def _turned_by(turn: float) -> Any:
-    return lambda points: points + [turn, 0.0]
+    return lambda points: np.add(points, (turn, 0.0))
 
 
 # -- granules -------------------------------------------------------------------------------------
