@@ -57,7 +57,7 @@ def open_dataset(path: str | Path) -> xr.Dataset:
     in_shard = np.bincount(shown // schema.slots_per_shard)
     chunks = {"chip": tuple(int(count) for count in in_shard if count)}
     dataset = dataset.isel(chip=shown)
-    return dataset.assign({name: layer.chunk(chunks) for name, layer in dataset.data_vars.items()})
+    return dataset.assign({name: layer.variable.chunk(chunks) for name, layer in dataset.data_vars.items()})
 
 
 def _load_coordinates(dataset: xr.Dataset) -> xr.Dataset:

@@ -77,7 +77,6 @@ def _create_array(
         compressors=(BloscCodec(cname=compression, clevel=_LEVEL[compression], shuffle="bitshuffle"), Crc32cCodec()),
         dimension_names=variable.dims,
         attributes=dict(variable.attrs),
-        config={"write_empty_chunks": True},
     )
 
 
@@ -148,7 +147,8 @@ def write_shard(path: str | Path, schema: Schema, index: int, arrays: Mapping[st
         array = group[name]
         if not isinstance(array, zarr.Array) or not 0 <= first < array.shape[0]:
             raise StoreError("wrong-arrays", "the store has no such shard", value=f"{name} {index}", remedy="plan anew")
-        array.with_config({"write_empty_chunks": True})[first : first + schema.slots_per_shard] = values
+        whole = array.with_config({"write_empty_chunks": True})  # blank chips, too: an absent one is damage
+        whole[first : first + schema.slots_per_shard] = values
         _flush(shard_file(path, schema, name, index))
 
 
