@@ -59,14 +59,19 @@ def seal_store(path: str | Path, columns: Mapping[str, NDArray[Any]]) -> None:
     schema, n_shards = read_schema(path)
     n_slots = n_shards * schema.slots_per_shard
     _check_columns(columns, n_slots)
+    unseal_store(path)
     group = zarr.open_group(path, mode="r+", use_consolidated=False)
-    group.update_attributes({"sealed": False})
     for name in [*COORDINATES, *sorted(set(columns) - set(COORDINATES))]:
         kind, meaning = COORDINATES.get(name, ("", ""))
         _write_coordinate(group, name, np.asarray(columns[name]), kind, meaning)
     _write_bands(group, schema)
     group.update_attributes({"sealed": True, "coordinates": " ".join(columns)})
     _consolidate(path)
+
+
+def unseal_store(path: str | Path) -> None:
+    """Break the seal, before shards that were finished are made again: readers are refused until the next seal."""
+    zarr.open_group(Path(path), mode="r+", use_consolidated=False).update_attributes({"sealed": False})
 
 
 def _check_columns(columns: Mapping[str, NDArray[Any]], n_slots: int) -> None:

@@ -15,7 +15,7 @@ from rsprep.job.columns import chip_columns
 from rsprep.job.journal_view import JournalView
 from rsprep.store.export import export
 from rsprep.store.read import chip, committed_chips, open_dataset
-from rsprep.store.seal import is_sealed, seal_store
+from rsprep.store.seal import is_sealed, seal_store, unseal_store
 from rsprep.store.write import shard_file, write_shard
 from tests.rsprep.store.fixtures import EPSG, SIDE, build_small, shard_arrays, small_schema
 
@@ -127,6 +127,16 @@ def test_an_unsealed_data_set_is_refused(tmp_path: Path) -> None:
     store = tmp_path / "chips.zarr"
     zarr.open_group(store, mode="r+", use_consolidated=False).update_attributes({"sealed": True, "x": 1})
     assert not is_sealed(store), "the attribute alone, without consolidated metadata, is not a seal"
+    with pytest.raises(StoreError) as caught:
+        open_dataset(tmp_path)
+    assert caught.value.slug == "unsealed"
+
+
+def test_a_broken_seal_keeps_readers_out(tmp_path: Path) -> None:
+    """Pitfall 3: nobody reads finished chips while they are made again."""
+    build_small(tmp_path, n_shards=1)
+    open_dataset(tmp_path)
+    unseal_store(tmp_path / "chips.zarr")
     with pytest.raises(StoreError) as caught:
         open_dataset(tmp_path)
     assert caught.value.slug == "unsealed"
