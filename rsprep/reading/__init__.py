@@ -5,12 +5,13 @@ join what was read.
 """
 
 from rsprep.reading.access import ReadPolicy
+from rsprep.reading.bands import BandSpec, load_granule
 from rsprep.reading.control import ControlCache, ControlGrid
 from rsprep.reading.dem import Elevation, load_dem
 from rsprep.reading.extent import source_window, target_region, window_bytes
 from rsprep.reading.layer import Layer
-from rsprep.reading.mosaic import BandSpec, Collected, FailedRead, load_granule, load_granules, mosaic
-from rsprep.reading.warp import Warped, warp
+from rsprep.reading.mosaic import Collected, FailedRead, Mosaic, load_granules, load_mosaic
+from rsprep.reading.warp import Warped
 from rsprep.reading.windows import Window, read_window
 
 __all__ = [
@@ -21,16 +22,16 @@ __all__ = [
     "Elevation",
     "FailedRead",
     "Layer",
+    "Mosaic",
     "ReadPolicy",
     "Warped",
     "Window",
     "load_dem",
     "load_granule",
     "load_granules",
-    "mosaic",
+    "load_mosaic",
     "read_window",
     "source_window",
     "target_region",
-    "warp",
     "window_bytes",
 ]

@@ -130,6 +130,22 @@ class ControlGrid:
         rows = to_pixel.d * x + to_pixel.e * self.y + to_pixel.f
         return columns, rows
 
+    def cropped(self, target: GeoBox, rows: slice, columns: slice) -> ControlGrid:
+        """The same nodes for the part `target` of the grid, whose borders must lie on nodes."""
+        i = slice(int(np.searchsorted(self.rows, rows.start)), int(np.searchsorted(self.rows, rows.stop)) + 1)
+        j = slice(
+            int(np.searchsorted(self.columns, columns.start)), int(np.searchsorted(self.columns, columns.stop)) + 1
+        )
+        return ControlGrid(
+            source_crs=self.source_crs,
+            target=target,
+            rows=self.rows[i] - rows.start,
+            columns=self.columns[j] - columns.start,
+            x=np.ascontiguousarray(self.x[i, j]),
+            y=np.ascontiguousarray(self.y[i, j]),
+            error=self.error,
+        )
+
 
 class ControlCache:
     """Control grids of one target, each laid out once and shared by all threads that read for it.
@@ -166,12 +182,40 @@ class ControlCache:
                 )
             step //= 2
 
+    def cell_bounds(self, part: tuple[slice, slice] | None) -> tuple[slice, slice] | None:
+        """Rows and columns of `part` widened to borders of cells, where :meth:`cropped` can cut; None stays None."""
+        if part is None:
+            return None
+        step = self.start_step
+        ends = zip(part, self.target.shape, strict=True)
+        rows, columns = (
+            slice(side.start // step * step, min(-(-side.stop // step) * step, int(size))) for side, size in ends
+        )
+        return rows, columns
+
+    def cropped(self, rows: slice, columns: slice) -> ControlCache:
+        """Control grids for a part of the target, with the nodes of the whole: positions stay the same to the bit."""
+        whole = (slice(0, int(self.target.shape[0])), slice(0, int(self.target.shape[1])))
+        if (rows, columns) == whole:
+            return self
+        return _CroppedControls(self, rows, columns)
+
     def _at(self, source_crs: CRS, step: int) -> ControlGrid:
         with self._lock:
             control = self._grids.get((source_crs, step))
             if control is None:
                 control = self._grids[source_crs, step] = ControlGrid.laid_out(source_crs, self.target, step)
             return control
+
+
+class _CroppedControls(ControlCache):
+    def __init__(self, whole: ControlCache, rows: slice, columns: slice) -> None:
+        super().__init__(whole.target[rows, columns], tolerance_px=whole.tolerance_px, start_step=whole.start_step)
+        self._whole = whole
+        self._part = (rows, columns)
+
+    def fine_enough(self, source_crs: CRS, resolution: tuple[float, float] | None) -> ControlGrid:
+        return self._whole.fine_enough(source_crs, resolution).cropped(self.target, *self._part)
 
 
 def crs_of(grid: GeoBox) -> CRS:

@@ -21,9 +21,10 @@ from odc.geo.geobox import GeoBox
 from rsprep.errors import RasterError, ReadError
 from rsprep.granule import Granule
 from rsprep.reading.access import ReadPolicy, Sign
+from rsprep.reading.bands import BAND_THREADS, BandSpec, no_asset
 from rsprep.reading.control import ControlCache, ControlGrid, crs_of, pixel_lengths
 from rsprep.reading.layer import Layer
-from rsprep.reading.mosaic import BAND_THREADS, BandSpec, FailedRead, no_asset, reach
+from rsprep.reading.mosaic import FailedRead, reach
 from rsprep.reading.validity import find_invalid
 from rsprep.reading.warp import PASTE_TOLERANCE_PX, relate, suited, support, warp
 from rsprep.reading.windows import DEFAULT_POLICY, Window, read_window

@@ -6,47 +6,38 @@ collecting mode, comes back as a record that says which part of the target it wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
-from rsprep.errors import RasterError, ReadError, RsprepError
+from rsprep.errors import RsprepError
 from rsprep.granule import Granule
 from rsprep.reading.access import ReadPolicy, Sign
+from rsprep.reading.bands import BandError, BandSpec, load_granule, read_bands
 from rsprep.reading.control import ControlCache, crs_of
 from rsprep.reading.extent import target_region
+from rsprep.reading.jit import compiled
 from rsprep.reading.layer import Layer
-from rsprep.reading.warp import Resampling, fill_invalid, warp
-from rsprep.reading.windows import DEFAULT_POLICY, read_window
+from rsprep.reading.warp import fill_invalid
+from rsprep.reading.windows import DEFAULT_POLICY
 
-BAND_THREADS = 4
-MISPLACED_SHARE = 0.05
-"""A footprint that covers more of the target than this must have pixels there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BandSpec:
-    """What the source definition says about the bands that are read together."""
-
-    dtype: str
-    """Pixel type of the files, as in ``"uint16"``."""
-    nodata: float | None
-    """Value of missing pixels; None where only NaN or nothing marks them."""
-    resampling: Resampling = "bilinear"
-    """Kernel. Interpolating kernels give way to the area average where the target is much coarser."""
-    categorical: bool = False
-    """True for classes and bit fields, which are only ever copied."""
-
-    def __post_init__(self) -> None:
-        if self.categorical and self.resampling != "nearest":
-            raise ValueError(f"classes can only be resampled by nearest, not by {self.resampling}")
+__all__ = [
+    "BandSpec",
+    "Collected",
+    "FailedRead",
+    "Mosaic",
+    "load_granule",
+    "load_granules",
+    "load_mosaic",
+    "mosaic",
+    "reach",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,49 +71,19 @@ class Collected:
             raise ValueError("granules were lost between the plan and the read")
 
 
-class _BandError(Exception):
-    def __init__(self, band: str, error: RsprepError) -> None:
-        super().__init__(band, error)
-        self.band = band
-        self.error = error
+@dataclass(frozen=True, kw_only=True)
+class Mosaic:
+    """What :func:`load_mosaic` returns: one layer, and an account of every granule."""
 
-
-def load_granule(
-    granule: Granule,
-    bands: Sequence[str],
-    target: GeoBox,
-    spec: BandSpec,
-    *,
-    controls: ControlCache | None = None,
-    pool: Executor | None = None,
-    sign: Sign | None = None,
-    policy: ReadPolicy = DEFAULT_POLICY,
-) -> Layer | None:
-    """Read `bands` of one granule onto `target`.
-
-    A band is warped as soon as it is decoded, so that few source windows are in memory at a time.
-
-    Parameters
-    ----------
-    controls : control grids of this target, shared by everything that is read for it.
-    pool : where bands are read concurrently; must not be the pool this call itself runs in, which
-        would wait for itself. A small one of its own by default.
-    sign, policy : see :func:`rsprep.reading.windows.read_window`.
-
-    Returns
-    -------
-    Layer or None
-        Values in the files' dtype, `spec.nodata` (NaN or 0 without one) where any band is missing;
-        None where no pixel of the target is valid.
-
-    Raises
-    ------
-    ReadError, RasterError : a band could not be read, or its file contradicts its item.
-    """
-    try:
-        return _load(granule, bands, target, spec, controls or ControlCache(target), pool, sign, policy)
-    except _BandError as failure:
-        raise failure.error from None
+    layer: Layer | None
+    """None where no granule has a valid pixel."""
+    granule_ids: tuple[str, ...]
+    """Granules that gave pixels, in order."""
+    failed: tuple[FailedRead, ...]
+    untouched: tuple[str, ...]
+    """Granules without a valid pixel where one was still missing."""
+    unneeded: tuple[str, ...]
+    """Granules that were not read, as those before them had filled the target."""
 
 
 def load_granules(
@@ -144,8 +105,8 @@ def load_granules(
     untouched: list[str] = []
     for granule in granules:
         try:
-            layer = _load(granule, bands, target, spec, controls, pool, sign, policy)
-        except _BandError as failure:
+            layer = read_bands(granule, bands, target, spec, controls, pool, sign, policy)
+        except BandError as failure:
             rows, columns = reach(granule, failure.band, target, controls)
             failed.append(
                 FailedRead(granule_id=granule.id, band=failure.band, error=failure.error, rows=rows, columns=columns)
@@ -165,6 +126,86 @@ def load_granules(
     )
 
 
+def load_mosaic(
+    granules: Sequence[Granule],
+    bands: Sequence[str],
+    target: GeoBox,
+    spec: BandSpec,
+    *,
+    controls: ControlCache | None = None,
+    pool: Executor | None = None,
+    sign: Sign | None = None,
+    policy: ReadPolicy = DEFAULT_POLICY,
+) -> Mosaic:
+    """Read granules in order until every pixel of the target is valid, and only where one is still missing.
+
+    The pixels are those of ``mosaic(load_granules(...).layers)``; neighbouring tiles overlap widely, so
+    much of what that would read and resample is never looked at. Failures are collected as there.
+    """
+    controls = controls or ControlCache(target)
+    values: NDArray[Any] | None = None
+    valid = np.zeros((int(target.shape[0]), int(target.shape[1])), np.bool_)
+    used: list[str] = []
+    failed: list[FailedRead] = []
+    untouched: list[str] = []
+    unneeded: list[str] = []
+    for granule in granules:
+        gap = controls.cell_bounds(_gap(valid))
+        if gap is None:
+            unneeded.append(granule.id)
+            continue
+        part = controls.cropped(*gap)
+        try:
+            layer = read_bands(granule, bands, part.target, spec, part, pool, sign, policy)
+        except BandError as failure:
+            rows, columns = reach(granule, failure.band, target, controls)
+            failed.append(
+                FailedRead(granule_id=granule.id, band=failure.band, error=failure.error, rows=rows, columns=columns)
+            )
+            continue
+        if layer is None or not (layer.valid & ~valid[gap]).any():
+            untouched.append(granule.id)
+            continue
+        used.append(granule.id)
+        if values is None:
+            values, valid = layer.values, layer.valid.copy()
+        else:
+            _lay_under(values[:, gap[0], gap[1]], valid[gap], layer.values, layer.valid)
+    if values is not None:
+        fill_invalid(values, valid, spec.nodata)
+    return Mosaic(
+        layer=None if values is None else Layer(values=values, valid=valid, bands=tuple(bands), grid=target),
+        granule_ids=tuple(used),
+        failed=tuple(failed),
+        untouched=tuple(untouched),
+        unneeded=tuple(unneeded),
+    )
+
+
+def _gap(valid: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Rows and columns between which pixels are missing; None where none is."""
+    if valid.all():
+        return None
+    rows, columns = np.flatnonzero(~valid.all(axis=1)), np.flatnonzero(~valid.all(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+@compiled
+def _lay_under(values: Any, valid: Any, new_values: Any, new_valid: Any) -> None:
+    """Fill pixels of `values` (bands, y, x) that are not valid from `new_values` where those are."""
+    missing = np.empty(valid.shape[1], np.int64)
+    for row in range(valid.shape[0]):
+        count = 0
+        for column in range(valid.shape[1]):
+            if new_valid[row, column] and not valid[row, column]:
+                missing[count] = column
+                count += 1
+                valid[row, column] = True
+        for band in range(values.shape[0]):
+            for k in range(count):
+                values[band, row, missing[k]] = new_values[band, row, missing[k]]
+
+
 def mosaic(layers: Sequence[Layer]) -> Layer:
     """Lay `layers` on one another: each pixel comes from the first layer in which it is valid.
 
@@ -178,13 +219,11 @@ def mosaic(layers: Sequence[Layer]) -> Layer:
     for layer in layers[1:]:
         if layer.bands != first.bands or layer.grid != first.grid or layer.values.dtype != first.values.dtype:
             raise ValueError(f"layers differ: {first.bands} {first.values.dtype}, {layer.bands} {layer.values.dtype}")
+    if first.valid.all():
+        return first
     values, valid = first.values.copy(), first.valid.copy()
     for layer in layers[1:]:
-        missing = layer.valid & ~valid
-        if missing.any():
-            for band in range(len(first.bands)):
-                np.copyto(values[band], layer.values[band], where=missing)
-            valid |= missing
+        _lay_under(values, valid, layer.values, layer.valid)
     return Layer(values=values, valid=valid, bands=first.bands, grid=first.grid)
 
 
@@ -209,99 +248,3 @@ def reach(granule: Granule, band: str, target: GeoBox, controls: ControlCache) -
         slice(max(0, int(min(rows)) - 3), min(height, int(max(rows)) + 4)),
         slice(max(0, int(min(columns)) - 3), min(width, int(max(columns)) + 4)),
     )
-
-
-def _load(
-    granule: Granule,
-    bands: Sequence[str],
-    target: GeoBox,
-    spec: BandSpec,
-    controls: ControlCache,
-    pool: Executor | None,
-    sign: Sign | None,
-    policy: ReadPolicy,
-) -> Layer | None:
-    shape = (int(target.shape[0]), int(target.shape[1]))
-    values: NDArray[Any] = np.empty((len(bands), *shape), np.dtype(spec.dtype))
-    valid = np.ones(shape, np.bool_)
-
-    def one(index: int) -> bool:
-        return _load_band(granule, bands[index], target, spec, controls, sign, policy, values[index], valid)
-
-    touched = _each(one, len(bands), pool)
-    if not all(touched):
-        if not any(touched):
-            _check_place(granule, bands[0], target)
-        return None
-    if not valid.any():
-        return None
-    fill_invalid(values, valid, spec.nodata)
-    return Layer(values=values, valid=valid, bands=tuple(bands), grid=target)
-
-
-def _each(task: Callable[[int], bool], count: int, pool: Executor | None) -> list[bool]:
-    if count == 1:
-        return [task(0)]
-    if pool is not None:
-        return list(pool.map(task, range(count)))
-    with ThreadPoolExecutor(min(BAND_THREADS, count)) as own:
-        return list(own.map(task, range(count)))
-
-
-def _load_band(
-    granule: Granule,
-    band: str,
-    target: GeoBox,
-    spec: BandSpec,
-    controls: ControlCache,
-    sign: Sign | None,
-    policy: ReadPolicy,
-    values: NDArray[Any],
-    valid: NDArray[np.bool_],
-) -> bool:
-    """Fill `values` and clear `valid`; False where the file does not touch the target."""
-    asset = granule.assets.get(band)
-    if asset is None:
-        raise _BandError(band, no_asset(granule, band))
-    try:
-        window = read_window(
-            asset, target, nodata=spec.nodata, dtype=spec.dtype, resampling=spec.resampling,
-            controls=controls, sign=sign, policy=policy,
-        )  # fmt: skip
-    except (ReadError, RasterError) as error:
-        raise _BandError(band, error) from None
-    if window is None:
-        return False
-    warp(
-        window.values, window.grid, target, resampling=window.resampling, nodata=spec.nodata,
-        control=controls.get(window.file_grid),
-        categorical=spec.categorical, out=values, out_valid=valid,
-    )  # fmt: skip
-    return True
-
-
-def no_asset(granule: Granule, band: str) -> RasterError:
-    """The error for a granule whose source definition promises `band` and whose item has no such asset."""
-    return RasterError(
-        "no-asset",
-        f"granule {granule.id} lacks the asset for {band}",
-        value=", ".join(granule.assets),
-        remedy="correct the assets in the source definition",
-    )
-
-
-def _check_place(granule: Granule, band: str, target: GeoBox) -> None:
-    outline = target.extent.to_crs("EPSG:4326", resolution=target.extent.length / 64).geom
-    if not isinstance(granule.footprint, shapely.Polygon | shapely.MultiPolygon):
-        return
-    share = granule.footprint.intersection(outline).area / outline.area
-    if share > MISPLACED_SHARE:
-        raise _BandError(
-            band,
-            RasterError(
-                "misplaced",
-                f"the footprint of {granule.id} covers {share:.0%} of the target, its pixels none of it",
-                value=str(granule.footprint.bounds),
-                remedy="the item's footprint or the file's transform is wrong: leave the granule out",
-            ),
-        )
