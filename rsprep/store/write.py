@@ -204,11 +204,19 @@ def blank_slots(path: str | Path, schema: Schema, index: int, slots: Iterable[in
 
 
 def clear_partials(path: str | Path) -> int:
-    """Remove what writers that were killed left half-written; returns the number of files.
+    """Remove what writers that were killed left half-written, in the store and beside it.
 
     Only for the coordinator that holds the data set's lock, before it starts workers.
+
+    Returns
+    -------
+    Number of files and folders removed.
     """
-    stale = list(Path(path).rglob("*.partial"))
-    for file in stale:
-        file.unlink(missing_ok=True)
+    path = Path(path)
+    stale = [*path.rglob("*.partial"), *path.parent.glob("*.partial")]
+    for one in stale:
+        if one.is_dir():
+            shutil.rmtree(one)
+        else:
+            one.unlink(missing_ok=True)
     return len(stale)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -147,6 +148,18 @@ def test_blanked_slots_hold_no_data_and_their_neighbours_stay(tmp_path: Path) ->
         np.testing.assert_array_equal(found, expected)
     with pytest.raises(StoreError, match="missing"):
         blank_slots(path, schema, 0, [1])
+
+
+def test_what_killed_writers_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    path, schema = tmp_path / "chips.zarr", small_schema(layers=["lulc"])
+    create_store(path, schema, 1)
+    write_shard(path, schema, 0, shard_arrays(schema, 0))
+    before = sorted(tmp_path.rglob("*"))
+    shutil.copytree(path, tmp_path / "chips.zarr.0123.partial")
+    (tmp_path / ".items.parquet.0123.partial").touch()
+    shard_file(path, schema, "lulc", 0).with_suffix(".0123.partial").touch()
+    assert clear_partials(path) == 3
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_killed_writers_leave_whole_shards(tmp_path: Path) -> None:
