@@ -37,7 +37,7 @@ class ApiCatalog:
         self.io = io
         self.href = href
         self._page = page
-        self._links = [link for link in root.get("links", []) if isinstance(link, dict)]
+        self._links = [link for link in root.get("links") or [] if isinstance(link, dict)]
 
     def search(
         self, collection: str, area: shapely.Geometry, start: dt.datetime | None, end: dt.datetime | None

@@ -91,7 +91,8 @@ class CatalogIO(StacApiIO):
             matched = _matched(page) if matched is None else matched
             if features:
                 yield page
-            following = next((entry for entry in page.get("links", []) if entry.get("rel") == "next"), None)
+            links = [entry for entry in page.get("links") or [] if isinstance(entry, dict)]
+            following = next((entry for entry in links if entry.get("rel") == "next"), None)
             if following is None or not features:
                 break
             key = json.dumps(following, sort_keys=True)

@@ -64,7 +64,7 @@ def make_granule(
 
     Parameters
     ----------
-    item : the document.
+    item : the document; its id, properties and assets are of the right kinds.
     href : where it was found; its relative hrefs start there. Empty where unknown.
     footprint : see :func:`rsprep.sources.footprints.read_footprint`.
     bands : store name to band, see :func:`wanted_bands`.
@@ -74,7 +74,7 @@ def make_granule(
     ItemError : whatever in the item contradicts the definition or itself; the slug tells what.
     """
     rules = definition.product(product)
-    properties = item.get("properties") or {}
+    properties = item["properties"]
     check_properties(str(item["id"]), properties, rules, _declared_offset(item, bands))
     assets = {name: _asset(item, href, band, definition) for name, band in bands.items()}
     check_place(str(item["id"]), footprint, [asset.grid for asset in assets.values() if asset.grid is not None])
@@ -97,7 +97,7 @@ def item_interval(item: Mapping[str, Any]) -> tuple[dt.datetime, dt.datetime]:
     ------
     ItemError : ``no-datetime``, ``bad-datetime`` or ``naive-datetime``.
     """
-    name, properties = item.get("id"), item.get("properties") or {}
+    name, properties = item["id"], item["properties"]
     keys = ("start_datetime", "end_datetime")
     if all(properties.get(key) is not None for key in keys):
         start, end = (_moment(name, properties[key]) for key in keys)
@@ -170,7 +170,7 @@ def check_properties(name: str, properties: Mapping[str, Any], rules: Product, o
 def _declared_offset(item: Mapping[str, Any], bands: Mapping[str, Band]) -> float | None:
     """Offset that the item declares for its first reflectance band with any (raster extension, 1.1 and 2.0)."""
     for name, band in bands.items():
-        asset = (item.get("assets") or {}).get(band.asset)
+        asset = item["assets"].get(band.asset)
         if name == "SCL" or not isinstance(asset, dict):
             continue
         words = _band_words(asset, band.number)
@@ -189,7 +189,7 @@ def _band_words(asset: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def _asset(item: Mapping[str, Any], href: str, band: Band, definition: SourceDefinition) -> Asset:
-    name, assets = item["id"], item.get("assets") or {}
+    name, assets = item["id"], item["assets"]
     asset = assets.get(band.asset)
     if not isinstance(asset, dict) or not isinstance(asset.get("href"), str) or not asset["href"]:
         raise ItemError(

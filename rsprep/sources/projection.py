@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from pyproj.exceptions import CRSError
 from rsprep.errors import ItemError
 from rsprep.sources.footprints import cut_at_antimeridian
 
+_CODE = re.compile(r"[A-Za-z_]+:[A-Za-z0-9_.]+")
 EDGE_POINTS = 8
 """Points along each side of a lattice when its outline is taken to longitude and latitude."""
 
@@ -28,7 +30,7 @@ def read_grid(item: Mapping[str, Any], asset: Mapping[str, Any], key: str) -> Ge
     ------
     ItemError : ``bad-crs``, ``bad-shape`` or ``bad-transform``.
     """
-    properties = item.get("properties") or {}
+    properties = item["properties"]
     words = {
         name: asset.get(name, properties.get(name))
         for name in ("proj:code", "proj:epsg", "proj:shape", "proj:transform")
@@ -59,18 +61,21 @@ def check_place(name: str, footprint: shapely.Geometry, grids: Iterable[GeoBox])
 
 def _crs(code: object, where: str) -> str:
     text = f"EPSG:{code}" if isinstance(code, int) else str(code)
-    try:
-        _known_crs(text)
-    except CRSError:
+    if _known_crs(text) is None:
         raise ItemError(
             "bad-crs", f"{where} has a coordinate system that is not known", value=code, remedy="correct proj:code"
-        ) from None
+        )
     return text
 
 
 @lru_cache(maxsize=256)
-def _known_crs(text: str) -> CRS:
-    return CRS.from_user_input(text)
+def _known_crs(text: str) -> CRS | None:
+    if not _CODE.fullmatch(text):
+        return None  # PROJ would search its database for a system of such a name
+    try:
+        return CRS.from_user_input(text)
+    except CRSError:
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -145,7 +145,12 @@ class _Tally:
         """Footprint of an item that passes; None for one that does not."""
         name = item.get("id")
         if not isinstance(name, str) or not name:
-            raise ItemError("no-id", "an item has no id", value=item.get("links"))
+            raise ItemError("no-id", f"an item of {collection} has no id", value=name)
+        for key in ("properties", "assets"):
+            if not isinstance(item.get(key), dict):
+                raise ItemError(
+                    "malformed", f"item {name} has no {key}", value=item.get(key), remedy="it is no STAC item"
+                )
         if item.get("collection") not in (None, collection):
             raise CatalogError(
                 "wrong-collection",
@@ -184,7 +189,7 @@ def _summary(collection: dict[str, Any], key: str) -> float | None:
 
 def _unite(granules: dict[str, Granule], granule: Granule) -> None:
     known = granules.setdefault(granule.id, granule)
-    if known.to_json() != granule.to_json():
+    if known is not granule and known.to_json() != granule.to_json():
         raise ItemError(
             "duplicate-id",
             f"two items of {granule.collection} share an id and differ",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import mapping
 
@@ -17,6 +17,7 @@ def _ring(west: float, east: float) -> shapely.Polygon:
     return shapely.Polygon([(west, 10), (east, 10), (east, 11), (west, 11)])
 
 
+@settings(deadline=None)
 @given(west=st.floats(170.5, 179.5), width=st.floats(1, 9))
 def test_three_ways_to_write_a_crossing_are_one(west: float, width: float) -> None:
     """Pitfall 37: a footprint across the antimeridian keeps its ground however it is written."""
@@ -28,6 +29,7 @@ def test_three_ways_to_write_a_crossing_are_one(west: float, width: float) -> No
         assert cut.symmetric_difference(split).area < 1e-9
 
 
+@settings(deadline=None)
 @given(west=st.floats(-179, 100), width=st.floats(0.01, 79))
 def test_what_does_not_cross_is_left_alone(west: float, width: float) -> None:
     ring = _ring(west, west + width)

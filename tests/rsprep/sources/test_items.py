@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Granule
@@ -211,3 +214,39 @@ def test_every_bad_time_has_its_name(text: Any, slug: str) -> None:
     with pytest.raises(ItemError) as caught:
         item_interval(with_properties(make_item("a"), datetime=text))
     assert caught.value.slug == slug
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+PLACES = [
+    *(("properties", key) for key in ("datetime", "start_datetime", "end_datetime", "flag", "s2:processing_baseline")),
+    *(("properties", key) for key in ("proj:code", "proj:shape", "proj:transform")),
+    *(("assets", "red", key) for key in ("href", "raster:bands", "bands", "nodata", "file:size", "data_type")),
+    *(("assets", "red", key) for key in ("proj:code", "proj:epsg", "proj:shape", "proj:transform")),
+    ("assets", "red"),
+    ("geometry",),
+    ("geometry", "coordinates"),
+    ("geometry", "type"),
+    ("bbox",),
+    ("links",),
+]
+
+
+@settings(deadline=None)
+@given(place=st.sampled_from(PLACES), junk=JUNK)
+def test_junk_anywhere_is_a_named_error_or_harmless(place: tuple[str, ...], junk: Any) -> None:
+    words = {"proj:code": "EPSG:32633", "proj:shape": [30, 20], "proj:transform": [10, 0, 500000, 0, -10, 5320000]}
+    item = copy.deepcopy(make_item("a", (14.9, 47.9, 15.1, 48.1), assets=_assets(**words)))
+    node = item
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = junk
+    try:
+        granule = _granule(item)
+    except (ItemError, CatalogError) as error:
+        assert error.slug  # noqa: PT017 - which error it is depends on the junk
+        return
+    assert Granule.from_json(granule.to_json()) == granule

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
@@ -48,6 +48,7 @@ def test_an_incomplete_lattice_is_no_lattice(missing: str) -> None:
     assert _read(**{missing: None}) is None
 
 
+@settings(deadline=None)
 @given(west=st.floats(-1e7, 1e7), north=st.floats(-1e7, 1e7), side=st.floats(1e-4, 1e3), rows=st.integers(1, 20_000))
 def test_lattices_survive_unchanged(west: float, north: float, side: float, rows: int) -> None:
     grid = _read(proj__transform=[side, 0, west, 0, -side, north], proj__shape=[rows, 5])

@@ -255,7 +255,12 @@ def test_items_that_are_not_there_or_not_items(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("item", "slug"),
-    [(make_item("a", id=None), "no-id"), (make_item("a", geometry=None), "no-geometry")],
+    [
+        (make_item("a", id=None), "no-id"),
+        (make_item("a", geometry=None), "no-geometry"),
+        (make_item("a", assets=["red"]), "malformed"),
+        (make_item("a", properties=None), "malformed"),
+    ],
 )
 def test_items_that_cannot_be_placed(tmp_path: Path, item: Any, slug: str) -> None:
     source = _open(tmp_path, [item])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsprep.errors import CatalogError
@@ -31,6 +31,7 @@ def test_finer_tiles() -> None:
     assert [cell.bounds for cell in tiles.land(shapely.box(10.4, 45.3, 10.6, 45.4))] == [(10.5, 45.25, 10.75, 45.5)]
 
 
+@settings(deadline=None)
 @given(west=st.floats(-179, 178), south=st.floats(-80, 79), size=st.floats(0.01, 3))
 def test_sea_and_land_cover_every_area_once(west: float, south: float, size: float) -> None:
     area = shapely.box(west, south, min(west + size, 180), south + size)
