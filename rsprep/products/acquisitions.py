@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import shapely
@@ -21,6 +22,8 @@ ORBIT_KEYS: Final = ("sat:relative_orbit", "s2:relative_orbit")
 
 SAME_TAKE: Final = dt.timedelta(minutes=1)
 """Longest spread of the times under which one tile of one pass is published by different processings."""
+SAME_STRIP: Final = dt.timedelta(seconds=6)
+"""Datastrips that begin further apart are two parts of one datatake."""
 SAME_PASS: Final = dt.timedelta(minutes=30)
 """Longest gap between neighbouring granules of one pass; the same satellite is back after 100 minutes at the least."""
 COVERED: Final = 0.9
@@ -49,12 +52,17 @@ def unique_acquisitions(
     baseline_key : property with the processing baseline.
     """
     best_first = sorted(granules, key=lambda granule: _newness(granule, baseline_key), reverse=True)
-    kept: dict[tuple[str, str], list[Granule]] = defaultdict(list)
+    kept: dict[tuple[str, str, int], list[_Look]] = defaultdict(list)
+    stay: set[int] = set()
     for granule in best_first:
-        rivals = kept[_tile_and_platform(granule, tile_key)]
-        if not any(_is_duplicate(granule, rival) for rival in rivals):
-            rivals.append(granule)
-    stay = {id(granule) for rivals in kept.values() for granule in rivals}
+        look = _look(granule)
+        tile, platform = _tile_and_platform(granule, tile_key)
+        minute = int(look.taken.timestamp() // SAME_TAKE.total_seconds())
+        # Duplicates lie in the same minute or in one beside it.
+        rivals = [rival for near in (minute - 1, minute, minute + 1) for rival in kept.get((tile, platform, near), ())]
+        if not any(_is_duplicate(look, rival) for rival in rivals):
+            kept[tile, platform, minute].append(look)
+            stay.add(id(granule))
     return [granule for granule in granules if id(granule) in stay]
 
 
@@ -116,15 +124,26 @@ def _sensing_start(text: object, marker: str) -> dt.datetime | None:
     return dt.datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC) if match else None
 
 
-def _is_duplicate(granule: Granule, rival: Granule) -> bool:
-    mine = _sensing_start(_first(granule, DATATAKE_KEYS), r"S2[A-D]_(?:MSIL\d[A-C]_)?")
-    other = _sensing_start(_first(rival, DATATAKE_KEYS), r"S2[A-D]_(?:MSIL\d[A-C]_)?")
-    if mine is None or other is None:
-        mine, other = granule.datetime, rival.datetime
-    if abs(mine - other) > SAME_TAKE:
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """When and where a granule was seen."""
+
+    taken: dt.datetime
+    """Start of the datatake, or the granule's own time where the datatake is not told."""
+    strip: dt.datetime | None
+    footprint: shapely.Geometry
+
+
+def _look(granule: Granule) -> _Look:
+    take = _sensing_start(_first(granule, DATATAKE_KEYS), r"S2[A-D]_(?:MSIL\d[A-C]_)?")
+    strip = _sensing_start(_first(granule, DATASTRIP_KEYS), r"_S")
+    return _Look(taken=take or granule.datetime, strip=strip, footprint=granule.footprint)
+
+
+def _is_duplicate(look: _Look, rival: _Look) -> bool:
+    if abs(look.taken - rival.taken) > SAME_TAKE:
         return False
-    strips = [_sensing_start(_first(one, DATASTRIP_KEYS), r"_S") for one in (granule, rival)]
-    if strips[0] is not None and strips[1] is not None and abs(strips[0] - strips[1]) > SAME_TAKE / 10:
+    if look.strip is not None and rival.strip is not None and abs(look.strip - rival.strip) > SAME_STRIP:
         return False
-    area = granule.footprint.area
-    return area == 0 or bool(granule.footprint.intersection(rival.footprint).area >= COVERED * area)
+    area = look.footprint.area
+    return area == 0 or bool(look.footprint.intersection(rival.footprint).area >= COVERED * area)

@@ -46,7 +46,7 @@ class BestDate:
     ----------
     bands : number of bands.
     ranks : (dates, chip rows, chip columns) from :func:`rank_dates`.
-    chip_px : pixels along a chip's side.
+    chip_shape : pixels along a chip's side, or its (rows, columns).
 
     Examples
     --------

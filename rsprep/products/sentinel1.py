@@ -18,6 +18,8 @@ from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Granule
 
 Units = Literal["power", "db", "amplitude"]
+Kind = Literal["rtc", "grd"]
+Calibration = Literal["gamma0", "sigma0", "uncalibrated"]
 Orbit = Literal["ascending", "descending", "unknown"]
 
 ORBIT_KEY: Final = "sat:orbit_state"
@@ -31,9 +33,9 @@ DEAD_REGION_PX: Final = 16
 class Radar:
     """What a radar layer holds. Layers of different kinds are never mixed."""
 
-    product: Literal["RTC", "GRD"]
-    """RTC is corrected for terrain; GRD is detected ground range, geocoded at most."""
-    calibration: Literal["gamma0", "sigma0"]
+    kind: Kind
+    """rtc is corrected for terrain; grd is detected ground range, which is not even on the map grid."""
+    calibration: Calibration
     orbit: Orbit
     """Flight direction; "unknown" where no item tells it."""
     platforms: tuple[str, ...] = ()
@@ -265,8 +267,8 @@ def pick_orbit(
 def describe(
     granules: Iterable[Granule],
     *,
-    product: Literal["RTC", "GRD"],
-    calibration: Literal["gamma0", "sigma0"],
+    kind: Kind,
+    calibration: Calibration,
     orbit_key: str | None = ORBIT_KEY,
 ) -> Radar:
     """What a set of granules holds, as the source definition declares it and every item confirms.
@@ -274,8 +276,16 @@ def describe(
     Raises
     ------
     ItemError
-        When an item is calibrated otherwise than declared, or directions are mixed.
+        When the product is not corrected for terrain, an item is calibrated otherwise than declared, or
+        directions are mixed.
     """
+    if kind != "rtc":
+        raise ItemError(
+            "not-terrain-corrected",
+            "ground range detected images are displaced by relief and do not fit the other layers",
+            value=f"kind: {kind}, calibration: {calibration}",
+            remedy="use a source of terrain-corrected backscatter (kind: rtc)",
+        )
     orbits: set[Orbit] = set()
     platforms: set[str] = set()
     for granule in granules:
@@ -298,7 +308,7 @@ def describe(
             remedy="choose one direction with pick_orbit",
         )
     return Radar(
-        product=product,
+        kind=kind,
         calibration=calibration,
         orbit=next(iter(orbits), "unknown"),
         platforms=tuple(sorted(platforms)),
@@ -306,8 +316,8 @@ def describe(
 
 
 def require_same(first: Radar, other: Radar) -> None:
-    """Refuse to mix layers: raises ItemError unless product, calibration and orbit are the same."""
-    if (first.product, first.calibration, first.orbit) != (other.product, other.calibration, other.orbit):
+    """Refuse to mix layers: raises ItemError unless kind, calibration and orbit are the same."""
+    if (first.kind, first.calibration, first.orbit) != (other.kind, other.calibration, other.orbit):
         raise ItemError(
             "radar-mixed",
             "these radar images are of different kinds and may not be composited or compared pixel by pixel",

@@ -117,7 +117,7 @@ def metric_side(grid: GeoBox) -> float:
         to south and west to east, or not of square pixels.
     """
     affine = grid.transform
-    if grid.crs is None or not grid.crs.projected or any(unit != "metre" for unit in grid.crs.units):
+    if grid.crs is None or any(unit != "metre" for unit in grid.crs.units):
         raise RasterError(
             "not-metric",
             "slope needs heights and distances in the same unit",

@@ -115,6 +115,14 @@ def test_best_date_stops_when_no_date_can_change_a_pixel() -> None:
     assert not best.needs(0)
 
 
+def test_best_date_tells_which_pixels_a_date_would_improve() -> None:
+    clear = np.array([[[True, True, False, True]], [[True, False, True, False]]])
+    best = BestDate(1, np.array([[[0, 1]], [[1, 0]]], np.int16), (1, 2))
+    assert best.improved_by(1, clear[1]).tolist() == clear[1].tolist()
+    best.add(np.ones((1, 1, 4), np.int16), clear[0], 0)
+    assert best.improved_by(1, clear[1]).tolist() == [[False, False, True, False]]
+
+
 def test_best_date_refuses_a_date_twice() -> None:
     best = BestDate(1, rank_dates(np.ones((1, 1, 1), np.bool_), 1), 1)
     best.add(np.ones((1, 1, 1), np.int16), np.ones((1, 1), np.bool_), 0)

@@ -136,23 +136,29 @@ def test_composite_skips_what_is_not_valid() -> None:
 def test_sigma0_among_gamma0_is_refused() -> None:
     """Pitfall 18."""
     granules = [granule("a", **{"sar:calibration": "Gamma_0"}), granule("b", **{"sar:calibration": "sigma nought"})]
-    assert describe(granules[:1], product="RTC", calibration="gamma0").calibration == "gamma0"
+    assert describe(granules[:1], kind="rtc", calibration="gamma0").calibration == "gamma0"
     with pytest.raises(ItemError, match="calibration-mixed"):
-        describe(granules, product="RTC", calibration="gamma0")
+        describe(granules, kind="rtc", calibration="gamma0")
+
+
+def test_ground_range_is_not_taken_as_terrain_corrected() -> None:
+    """Pitfall 18."""
+    with pytest.raises(ItemError, match="not-terrain-corrected"):
+        describe([granule("a")], kind="grd", calibration="uncalibrated")
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Radar(product="GRD", calibration="gamma0", orbit="ascending"),
-        Radar(product="RTC", calibration="sigma0", orbit="ascending"),
-        Radar(product="RTC", calibration="gamma0", orbit="descending"),
+        Radar(kind="grd", calibration="gamma0", orbit="ascending"),
+        Radar(kind="rtc", calibration="sigma0", orbit="ascending"),
+        Radar(kind="rtc", calibration="gamma0", orbit="descending"),
     ],
 )
 def test_layers_of_different_kinds_are_not_mixed(other: Radar) -> None:
-    """Pitfalls 18 and 19: product, calibration and orbit."""
-    first = Radar(product="RTC", calibration="gamma0", orbit="ascending", platforms=("sentinel-1a",))
-    require_same(first, Radar(product="RTC", calibration="gamma0", orbit="ascending", platforms=("sentinel-1b",)))
+    """Pitfalls 18 and 19: kind, calibration and orbit."""
+    first = Radar(kind="rtc", calibration="gamma0", orbit="ascending", platforms=("sentinel-1a",))
+    require_same(first, Radar(kind="rtc", calibration="gamma0", orbit="ascending", platforms=("sentinel-1b",)))
     with pytest.raises(ItemError, match="radar-mixed"):
         require_same(first, other)
 
@@ -168,10 +174,10 @@ def test_orbit_that_covers_more_is_taken_alone_and_recorded() -> None:
     ]
     direction, chosen = pick_orbit(granules, AREA)
     assert (direction, [one.id for one in chosen]) == ("ascending", ["a1", "a2"])
-    assert describe(chosen, product="RTC", calibration="gamma0").platforms == ("sentinel-1a", "sentinel-1b")
+    assert describe(chosen, kind="rtc", calibration="gamma0").platforms == ("sentinel-1a", "sentinel-1b")
     assert len(pick_orbit(granules, AREA, orbit="descending")[1]) == 3
     with pytest.raises(ItemError, match="orbit-mixed"):
-        describe(granules, product="RTC", calibration="gamma0")
+        describe(granules, kind="rtc", calibration="gamma0")
 
 
 def test_equal_cover_goes_to_more_granules_then_ascending() -> None:
