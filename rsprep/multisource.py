@@ -28,6 +28,7 @@ from rsprep.overview import LOCK_NAME, overview, report
 from rsprep.report.data import ReportData
 from rsprep.report.summary import print_summary
 from rsprep.report.words import bytes_text, count_text, seconds_text
+from rsprep.store.seal import unseal_store
 from rsprep.store.write import clear_partials, create_store
 
 
@@ -119,8 +120,8 @@ def build(
                 planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found)
             )
         (dataset / LOCK_NAME).write_text(dump_config(settings), encoding="utf-8")
-        if retry_failed:
-            journal.retry_failed()
+        if retry_failed and journal.retry_failed():
+            unseal_store(dataset / sealing.STORE_NAME)
         if journal.meta("sealed", default=False) and not journal.counts().shards_pending:
             return Outcome(dataset=dataset, data=overview(dataset))
         journal.set_meta("sealed", False)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from rsprep.config import Engine
@@ -86,6 +88,8 @@ def _client(engine: Engine) -> Iterator[Any]:
         "distributed.comm.timeouts.connect": CONNECT_TIMEOUT,
     }
     workers = engine.workers or os.cpu_count() or 1
+    # A task that fails is told by the journal, in one line; Dask would print its payload as well.
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     with dask.config.set(settings):
         if engine.scheduler in ("threads", "processes"):
             processes = engine.scheduler == "processes"
@@ -156,4 +160,7 @@ def describe_failure(error: BaseException) -> str:
     """One line for the journal on why a task was given up."""
     if isinstance(error, RsprepError):
         return f"{error.name}: {error.cause}"
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    message = str(error).splitlines()[0] if str(error) else "no message"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {message}{place}"

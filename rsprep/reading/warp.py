@@ -170,7 +170,7 @@ def fill_invalid(values: NDArray[Any], valid: NDArray[np.bool_], nodata: float |
     if valid.all():
         return
     fill = nodata if nodata is not None else (np.nan if values.dtype.kind == "f" else 0)
-    np.copyto(values, fill, where=~valid)
+    np.copyto(values, values.dtype.type(fill), where=~valid)
 
 
 def _check(bands: NDArray[Any], source: GeoBox, resampling: Resampling, categorical: bool) -> None:
