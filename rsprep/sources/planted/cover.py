@@ -35,12 +35,12 @@ BRIGHTNESS = len(MATERIALS)
 
 
 @njit(cache=True, nogil=True)
-def _paint(out: NDArray[np.float32], row: Scalar, column: Scalar, material: Scalar, opacity: Scalar) -> None:
+def _paint(cell: NDArray[np.float32], material: Scalar, opacity: Scalar) -> None:
     if opacity <= 0:
         return
     for layer in range(15):
-        out[layer, row, column] *= 1 - opacity
-    out[material, row, column] += opacity
+        cell[layer] *= 1 - opacity
+    cell[material] += opacity
 
 
 @njit(cache=True, nogil=True)
@@ -59,26 +59,28 @@ def cover(
     ground : (4, y, x), as `relief` fills it.
     slope : (y, x), rise over run.
     """
+    cell = np.empty(out.shape[0], np.float32)
     for row in range(out.shape[1]):
         for column in range(out.shape[2]):
             x, y, z = points[0, row, column], points[1, row, column], points[2, row, column]
-            shore, channel = ground[1, row, column], ground[2, row, column]
-            out[:, row, column] = 0.0
-            out[BRIGHTNESS, row, column] = 1.0
+            elevation, shore, channel = ground[0, row, column], ground[1, row, column], ground[2, row, column]
+            steep = slope[row, column]
+            cell[:] = 0.0
+            cell[BRIGHTNESS] = 1.0
             sea = smoothstep(0.25, -0.25, shore)
-            if sea >= 1:
-                out[WATER, row, column] = 1.0
-                continue
-            _land(x, y, z, ground[0, row, column], channel, slope[row, column], shore, seed, out, row, column)
-            _waterside(x, y, z, shore, channel, slope[row, column], seed, out, row, column)
-            _paint(out, row, column, WATER, sea)
-            out[BRIGHTNESS, row, column] = 1 + (out[BRIGHTNESS, row, column] - 1) * (1 - out[WATER, row, column])
+            if sea < 1:
+                _land(x, y, z, elevation, channel, steep, shore, seed, cell)
+                _waterside(x, y, z, shore, channel, steep, seed, cell)
+            _paint(cell, WATER, sea)
+            cell[BRIGHTNESS] = 1 + (cell[BRIGHTNESS] - 1) * (1 - cell[WATER])
+            for layer in range(out.shape[0]):
+                out[layer, row, column] = cell[layer]
 
 
 @njit(cache=True, nogil=True)
 def _land(
     x: Scalar, y: Scalar, z: Scalar, elevation: Scalar, channel: Scalar, slope: Scalar, shore: Scalar, seed: Scalar,
-    out: NDArray[np.float32], row: Scalar, column: Scalar,
+    cell: NDArray[np.float32],
 ) -> None:  # fmt: skip
     # Trees stop and snow stays at a height that falls from the tropics to the poles.
     cosine = math.sqrt(x * x + y * y) / RADIUS
@@ -91,53 +93,53 @@ def _land(
     first, second, vigour, use = parcel_at(u, v, width, depth, name)
     inside = smoothstep(4.0, 20.0, border)
     flat = smoothstep(0.17, 0.09, slope) * smoothstep(900.0, 500.0, elevation)
-    out[MEADOW, row, column] = 1 - high
-    out[DRY, row, column] = high
+    cell[MEADOW] = 1 - high
+    cell[DRY] = high
     moist = noise(x, y, z, 8300.0, seed + 41)
     ploughed = flat * inside * smoothstep(0.80, 0.74, use + 0.18 * moist)
     for layer in range(15):
-        out[layer, row, column] *= 1 - ploughed
-    out[WINTER, row, column] += ploughed * first
-    out[SUMMER, row, column] += ploughed * second
-    out[FALLOW, row, column] += ploughed * max(1 - first - second, 0.0)
+        cell[layer] *= 1 - ploughed
+    cell[WINTER] += ploughed * first
+    cell[SUMMER] += ploughed * second
+    cell[FALLOW] += ploughed * max(1 - first - second, 0.0)
     scrub = noise(x, y, z, 2600.0, seed + 42) + 0.45 * patch - 0.5 * moist
-    _paint(out, row, column, SHRUB, smoothstep(0.34, 0.44, scrub + 0.35 * high - 0.25 * flat) * (1 - ploughed))
+    _paint(cell, SHRUB, smoothstep(0.34, 0.44, scrub + 0.35 * high - 0.25 * flat) * (1 - ploughed))
     wood = fractal(x, y, z, 3300.0, seed + 43, 4) + 0.5 * moist + 0.9 * min(slope, 0.45) + 0.25 * (use - 0.5)
     wooded = smoothstep(0.26, 0.34, wood) * (1 - high)
     needle = smoothstep(-0.25, 0.45, elevation / 900.0 - 0.5 + noise(x, y, z, 1500.0, seed + 44))
-    _paint(out, row, column, CONIFER, wooded * needle)
-    _paint(out, row, column, BROADLEAF, wooded * (1 - needle) / max(1 - wooded * needle, 1e-6))
+    _paint(cell, CONIFER, wooded * needle)
+    _paint(cell, BROADLEAF, wooded * (1 - needle) / max(1 - wooded * needle, 1e-6))
     # Hedges and lanes run along the borders of districts.
-    _paint(out, row, column, STREET, 0.55 * smoothstep(9.0, 3.0, border) * flat * (1 - wooded))
+    _paint(cell, STREET, 0.55 * smoothstep(9.0, 3.0, border) * flat * (1 - wooded))
     town = noise(x, y, z, 4700.0, seed + 45) + 0.55 * noise(x, y, z, 1500.0, seed + 46) + 0.16 * patch
     town += 0.10 * smoothstep(0.12, 0.03, channel)
     built = smoothstep(0.60, 0.68, town) * smoothstep(0.20, 0.12, slope) * smoothstep(1.0, 3.0, shore)
     if built > 0:
         _, _, roof, grass = parcel_at(u, v, 46.0, 62.0, name + 1)
-        _paint(out, row, column, STREET, built)
-        _paint(out, row, column, ROOF, built * smoothstep(0.30, 0.75, roof + 0.9 * (town - 0.75)))
-        _paint(out, row, column, BROADLEAF, 0.45 * built * smoothstep(0.72, 0.95, grass))
+        _paint(cell, STREET, built)
+        _paint(cell, ROOF, built * smoothstep(0.30, 0.75, roof + 0.9 * (town - 0.75)))
+        _paint(cell, BROADLEAF, 0.45 * built * smoothstep(0.72, 0.95, grass))
     stone = slope + 0.16 * patch + 0.07 * fine + (elevation - treeline) / 2600.0
-    _paint(out, row, column, ROCK, smoothstep(0.62, 0.74, stone))
+    _paint(cell, ROCK, smoothstep(0.62, 0.74, stone))
     gravel = noise(x, y, z, 380.0, seed + 47) + 0.6 * noise(x, y, z, 2900.0, seed + 48) - 0.25 * moist
-    _paint(out, row, column, SOIL, smoothstep(0.86, 0.94, gravel) * (1 - built) * (1 - 0.9 * wooded))
+    _paint(cell, SOIL, smoothstep(0.86, 0.94, gravel) * (1 - built) * (1 - 0.9 * wooded))
     cold = 45.0 * fine + elevation - treeline - 260.0 + 260.0 * patch - 600.0 * max(slope - 0.55, 0.0)
-    _paint(out, row, column, SNOW, smoothstep(-60.0, 60.0, cold))
+    _paint(cell, SNOW, smoothstep(-60.0, 60.0, cold))
     rough = 0.05 + 0.13 * wooded + 0.05 * built
-    out[BRIGHTNESS, row, column] = 1 + rough * fine + 0.06 * patch + ploughed * 0.34 * (vigour - 0.5)
+    cell[BRIGHTNESS] = 1 + rough * fine + 0.06 * patch + ploughed * 0.34 * (vigour - 0.5)
 
 
 @njit(cache=True, nogil=True)
 def _waterside(
     x: Scalar, y: Scalar, z: Scalar, shore: Scalar, channel: Scalar, slope: Scalar, seed: Scalar,
-    out: NDArray[np.float32], row: Scalar, column: Scalar,
+    cell: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """Reeds, beaches, rivers and lakes."""
     low = max(smoothstep(4.5, 2.5, shore), smoothstep(0.07, 0.045, channel) * smoothstep(0.10, 0.05, slope))
     if low > 0:
         wet = noise(x, y, z, 1900.0, seed + 70) + 0.35 * noise(x, y, z, 420.0, seed + 71)
-        _paint(out, row, column, REEDS, low * smoothstep(0.16, 0.26, wet))
+        _paint(cell, REEDS, low * smoothstep(0.16, 0.26, wet))
     sand = noise(x, y, z, 2100.0, seed + 72) + 0.2 * noise(x, y, z, 300.0, seed + 73)
-    _paint(out, row, column, SOIL, smoothstep(1.3, 0.7, shore) * smoothstep(0.02, 0.14, sand))
+    _paint(cell, SOIL, smoothstep(1.3, 0.7, shore) * smoothstep(0.02, 0.14, sand))
     wide = 0.0065 + 0.003 * noise(x, y, z, 3000.0, seed + 74)
-    _paint(out, row, column, WATER, smoothstep(wide + 0.0016, wide - 0.0016, channel))
+    _paint(cell, WATER, smoothstep(wide + 0.0016, wide - 0.0016, channel))

@@ -44,9 +44,10 @@ def corners(area: shapely.Geometry, degrees: float) -> list[tuple[float, float]]
 
 def tile_name(west: float, south: float) -> str:
     """Name of the tile with this south-western corner, degrees and hundredths."""
-    lat = f"{'S' if south < 0 else 'N'}{int(abs(south)):02d}_{round(abs(south) % 1 * 100):02d}"
-    lon = f"{'W' if west < 0 else 'E'}{int(abs(west)):03d}_{round(abs(west) % 1 * 100):02d}"
-    return f"Copernicus_DSM_COG_10_{lat}_{lon}_DEM"
+    lat, lat_part = divmod(round(abs(south) * 100), 100)
+    lon, lon_part = divmod(round(abs(west) * 100), 100)
+    north_or_south, east_or_west = "S" if south < 0 else "N", "W" if west < 0 else "E"
+    return f"Copernicus_DSM_COG_10_{north_or_south}{lat:02d}_{lat_part:02d}_{east_or_west}{lon:03d}_{lon_part:02d}_DEM"
 
 
 def tile_grid(west: float, south: float, degrees: float) -> GeoBox:

@@ -6,6 +6,7 @@ import functools
 import math
 
 import numpy as np
+from affine import Affine
 from numba import njit
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -39,6 +40,15 @@ def lonlat(grid: GeoBox, columns: NDArray[np.float64], rows: NDArray[np.float64]
     if grid.crs is not None and grid.crs.geographic:
         return np.stack([x, y])
     return np.stack(_to_lonlat(str(grid.crs)).transform(x, y))
+
+
+def window(grid: GeoBox, where: tuple[slice, slice], factor: int = 1) -> GeoBox:
+    """Rows and columns `where` of `grid` (both ends given, beyond the grid too), in pixels `factor` times as wide."""
+    rows, columns = where
+    a, b, c, d, e, f = tuple(grid.transform)[:6]
+    corner_x, corner_y = a * columns.start + b * rows.start + c, d * columns.start + e * rows.start + f
+    shape = (rows.stop - rows.start) // factor, (columns.stop - columns.start) // factor
+    return GeoBox(shape, Affine(a * factor, b * factor, corner_x, d * factor, e * factor, corner_y), grid.crs)
 
 
 def points(grid: GeoBox) -> NDArray[np.float64]:

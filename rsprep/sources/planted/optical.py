@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from rsprep.sources.planted import optics, weather
 from rsprep.sources.planted.acquisitions import Optical
 from rsprep.sources.planted.cover import CLASSES
-from rsprep.sources.planted.ground import points
+from rsprep.sources.planted.ground import points, window
 from rsprep.sources.planted.psf import mean_blocks
 from rsprep.sources.planted.stac import EO, GRID, Item, Raster, item_path, stamp, write_item
 from rsprep.sources.planted.tiles import HalfSpace, Tile, outline
@@ -43,8 +42,8 @@ class Canvas:
 
 def coarse(grid: GeoBox, factor: int) -> GeoBox:
     """The same ground in pixels `factor` times as wide."""
-    rows, columns = grid.shape
-    return GeoBox((rows // factor, columns // factor), grid.transform * Affine.scale(factor), grid.crs)
+    rows, columns = (int(n) for n in grid.shape)
+    return window(grid, (slice(0, rows), slice(0, columns)), factor)
 
 
 def write_optical_tile(world: World, tile: Tile, taken: Sequence[Optical], root: Path) -> list[Path]:
@@ -60,15 +59,14 @@ def write_optical_tile(world: World, tile: Tile, taken: Sequence[Optical], root:
     if all(path.exists() for path in paths):
         return paths
     canvases, probabilities = _paint(world, tile.grid, moments)
-    spots = {factor: points(coarse(tile.grid, factor)) for factor in (1, 2, 6)}
     for acquisition in seen:
         if not item_path(root, S2, ids[acquisition]).exists():
-            item = _scene(tile, acquisition, ids[acquisition], canvases[acquisition.moment], spots)
+            item = _scene(tile, acquisition, ids[acquisition], canvases[acquisition.moment])
             write_item(root, Item(footprint=footprints[acquisition], **item))
     for moment in moments:
         parts = [acquisition for acquisition in seen if acquisition.moment == moment]
         if not item_path(root, DYNAMIC_WORLD, labels[moment]).exists():
-            valid = _clear(canvases[moment].codes) & _observed(spots[1], [part.cuts for part in parts])
+            valid = _clear(canvases[moment].codes) & _observed(tile.grid, [part.cuts for part in parts])
             footprint = footprints[parts[0]]
             for part in parts[1:]:
                 footprint = footprint.union(footprints[part])
@@ -93,7 +91,7 @@ def _paint(
     }
     probabilities = np.empty((9, rows, columns), np.float32)
     for where in blocks(rows, columns):
-        part = grid[where]
+        part = window(grid, where)
         grounds = world.grounds(part, (10, 20, 60))
         probabilities[(slice(None), *where)] = in_steps(grounds[10].probabilities)
         views = {10: grounds[10], 20: _shrunk(grounds[20], 2), 60: _shrunk(grounds[60], 6)}
@@ -165,22 +163,24 @@ def _clear(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(clear.repeat(2, 0).repeat(2, 1))
 
 
-def _observed(where: NDArray[np.float64], parts: Sequence[tuple[HalfSpace, ...]]) -> NDArray[np.bool_]:
-    """Pixels (y, x) inside all cuts of at least one part."""
-    seen = np.zeros(where.shape[1:], np.bool_)
+def _observed(grid: GeoBox, parts: Sequence[tuple[HalfSpace, ...]]) -> NDArray[np.bool_]:
+    """Pixels (y, x) whose centre is inside all cuts of at least one part."""
+    shape = tuple(int(n) for n in grid.shape)
+    if not all(parts):
+        return np.ones(shape, np.bool_)
+    where = points(grid)
+    seen = np.zeros(shape, np.bool_)
     for cuts in parts:
-        inside = np.ones(where.shape[1:], np.bool_)
+        inside = np.ones(shape, np.bool_)
         for cut in cuts:
             inside &= cut.side(where) > 0
         seen |= inside
     return seen
 
 
-def _scene(
-    tile: Tile, acquisition: Optical, name: str, canvas: Canvas, spots: dict[int, NDArray[np.float64]]
-) -> dict[str, Any]:
+def _scene(tile: Tile, acquisition: Optical, name: str, canvas: Canvas) -> dict[str, Any]:
     """Fields of the item of one Sentinel-2 granule."""
-    inside = {factor: _observed(where, (acquisition.cuts,)) for factor, where in spots.items()}
+    inside = {factor: _observed(coarse(tile.grid, factor), (acquisition.cuts,)) for factor in (1, 2, 6)}
     rasters = []
     for band, values in canvas.bands.items():
         factor = optics.RESOLUTION[band] // 10

@@ -37,7 +37,8 @@ def write_preview(world: World, grid: GeoBox, moment: dt.datetime, path: Path, *
     """
     factor = max(max(int(n) for n in grid.shape) / side, 1.0)
     rows, columns = (math.ceil(int(n) / factor) for n in grid.shape)
-    small = GeoBox((rows, columns), grid.transform * Affine.scale(factor), grid.crs)
+    a, b, c, d, e, f = tuple(grid.transform)[:6]
+    small = GeoBox((rows, columns), Affine(a * factor, b * factor, c, d * factor, e * factor, f), grid.crs)
     ground = world.grounds(small)[10]
     colour = world.reflectance(ground, moment, ("B04", "B03", "B02"))
     opacity, shade, _ = world.clouds(small, moment)

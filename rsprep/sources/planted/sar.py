@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.sources.planted import radar
 from rsprep.sources.planted.acquisitions import Radar
-from rsprep.sources.planted.ground import epsg_of, lonlat
+from rsprep.sources.planted.ground import epsg_of, lonlat, window
 from rsprep.sources.planted.noise import uniform
 from rsprep.sources.planted.optical import blocks
 from rsprep.sources.planted.stac import SAR, SAT, Item, Raster, item_path, write_item
@@ -74,7 +74,7 @@ def write_frame(world: World, grid: GeoBox, number: int, passes: Sequence[Radar]
     shape = tuple(int(n) for n in grid.shape)
     power = {taken: np.empty((2, *shape), np.float32) for taken in missing}
     for where in blocks(*shape) if missing else ():
-        ground = world.grounds(grid[where])[10]
+        ground = world.grounds(window(grid, where))[10]
         for taken in missing:
             seen = world.backscatter(ground, taken.moment, taken.orbit)
             seed = (world.seed * 31 + number * 1009 + taken.moment.toordinal() * 97 + epsg_of(grid)) % 2_000_000_000

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.sources.planted import optics, radar, weather
 from rsprep.sources.planted.cover import CLASS_OF, LAYERS, cover
-from rsprep.sources.planted.ground import RADIUS, gradient, points
+from rsprep.sources.planted.ground import RADIUS, gradient, points, window
 from rsprep.sources.planted.noise import uniform
 from rsprep.sources.planted.psf import blur, reach
 from rsprep.sources.planted.relief import relief
@@ -69,8 +69,8 @@ class World:
             metres *= math.radians(1) * RADIUS
         sigmas = {resolution: optics.SPREAD[resolution] / metres for resolution in resolutions}
         margin = max(reach(sigma) for sigma in sigmas.values()) + 1
-        wide = grid.pad(margin)
-        shape = tuple(int(n) for n in wide.shape)
+        shape = tuple(int(n) + 2 * margin for n in grid.shape)
+        wide = window(grid, (slice(-margin, shape[0] - margin), slice(-margin, shape[1] - margin)))
         where = points(wide)
         land = np.empty((4, *shape), np.float32)
         relief(where, self._key, land)
