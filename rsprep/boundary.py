@@ -70,8 +70,7 @@ def meet_west(
     for d_row in range(int((last_row - first_row).max(initial=-1)) + 1):
         for d_col in range(int((col_b - col_a).max(initial=-1)) + 1):
             r, c = first_row + d_row, col_a + d_col
-            # a western row below 0 lies beyond the equator, where this lattice has no ground either
-            home = at_home_west(lattice, west, np.maximum(r, 0), c) & (r >= 0)
+            home = at_home_west(lattice, west, r, c)
             wide = west.bounds(r, c) + slack * np.array([-1, -1, 1, 1])
             hit = home & shapely.intersects(outline, shapely.box(*wide.T))
             overlaps |= hit
@@ -88,9 +87,9 @@ def owned_mask(lattice: Lattice, west: Lattice, row: int, col: int) -> NDArray[n
     centre = (np.arange(lattice.chip_px) + 0.5) * lattice.resolution
     x, y = np.meshgrid(left + centre, top - centre)
     west_row, west_col = west.cell_of(*west.zone.project(*lattice.zone.unproject(x, y)))
-    first_row, first_col = np.maximum(west_row, 0).min(), west_col.min()
+    first_row, first_col = west_row.min(), west_col.min()
     n_rows, n_cols = west_row.max() - first_row + 1, west_col.max() - first_col + 1
-    rows, cols = np.indices((max(1, n_rows), n_cols))
+    rows, cols = np.indices((n_rows, n_cols))
     home = at_home_west(lattice, west, first_row + rows, first_col + cols)
-    owned: NDArray[np.bool_] = ~home[np.maximum(west_row, 0) - first_row, west_col - first_col]
+    owned: NDArray[np.bool_] = ~home[west_row - first_row, west_col - first_col]
     return owned

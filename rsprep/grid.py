@@ -31,8 +31,8 @@ __all__ = ["Chip", "Lattice", "Plan", "Shard", "area_in_zone", "lattices_for", "
 
 _DENSE = 0.005
 """Degrees between points along an AOI's edges before projecting: they bend 3 mm or less in between."""
-_SLIVER = 0.05
-"""Share of a chip: what owns less than this is checked pixel by pixel for owning anything at all."""
+_SLIVER_PX = 3
+"""What owns less than a strip this wide (pixels, a chip long) is checked for owning a pixel at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +202,7 @@ def _owns_ground(
     owns: NDArray[np.bool_] = shapely.area(rest) > 0
     owns &= shapely.intersects(area, rest)
     owns[owns] = shapely.area(shapely.intersection(area, rest[owns])) > 1e-3
-    for at in np.flatnonzero(owns & (shapely.area(rest) < _SLIVER * lattice.side**2)):
+    for at in np.flatnonzero(owns & (shapely.area(rest) < _SLIVER_PX * lattice.resolution * lattice.side)):
         owns[at] = owned_mask(lattice, west, int(edge.row[at]), int(edge.col[at])).any()
     return owns
 

@@ -48,7 +48,7 @@ BAD_FILES: dict[str, tuple[str, Any]] = {
     "two points": ("short-ring", polygon([SQUARE[0], SQUARE[1], SQUARE[0]])),
     "text as number": ("bad-coordinates", polygon([["15", "48"], *SQUARE[1:]])),
     "boolean as number": ("bad-coordinates", polygon([[True, False], *SQUARE[1:]])),
-    "flat list": ("bad-coordinates", polygon([15, 48, 16, 49])),  # type: ignore[list-item]  # wrong on purpose
+    "flat list": ("bad-coordinates", polygon([15, 48, 16, 49])),
     "NaN": ("non-finite", '{"type": "Polygon", "coordinates": [[[NaN, 1], [2, 2], [3, 1], [NaN, 1]]]}'),
     "overflow": ("non-finite", '{"type": "Polygon", "coordinates": [[[1e999, 1], [2, 2], [3, 1], [1e999, 1]]]}'),
     "huge integer": ("non-finite", polygon([[10**400, 1], [2, 2], [3, 1], [10**400, 1]])),
