@@ -82,43 +82,37 @@ def _land(
     x: Scalar, y: Scalar, z: Scalar, elevation: Scalar, channel: Scalar, slope: Scalar, shore: Scalar, seed: Scalar,
     cell: NDArray[np.float32],
 ) -> None:  # fmt: skip
+    """Everything but water and what lies beside it, from the bottom layer of glass to the top one."""
     # Trees stop and snow stays at a height that falls from the tropics to the poles.
     cosine = math.sqrt(x * x + y * y) / RADIUS
     treeline = 4200.0 * cosine * cosine - 260.0
     patch = fractal(x, y, z, 620.0, seed + 40, 3)
     fine = noise(x, y, z, 150.0, seed + 60) + 0.7 * noise(x, y, z, 75.0, seed + 61)
+    moist = noise(x, y, z, 8300.0, seed + 41)
     high = smoothstep(treeline - 500, treeline - 100, elevation + 260 * patch)
+    flat = smoothstep(0.17, 0.09, slope) * smoothstep(900.0, 500.0, elevation)
     name, u, v, border = district_at(x, y, z, seed + 50)
+    # Fields differ from district to district: fade what they govern before the border, so that nothing jumps there.
+    inside = smoothstep(4.0, 20.0, border)
     width, depth = 70.0 + 130.0 * ((name >> 12) & 255) / 255.0, 160.0 + 320.0 * ((name >> 20) & 255) / 255.0
     first, second, vigour, use = parcel_at(u, v, width, depth, name)
-    inside = smoothstep(4.0, 20.0, border)
-    flat = smoothstep(0.17, 0.09, slope) * smoothstep(900.0, 500.0, elevation)
     cell[MEADOW] = 1 - high
     cell[DRY] = high
-    moist = noise(x, y, z, 8300.0, seed + 41)
     ploughed = flat * inside * smoothstep(0.80, 0.74, use + 0.18 * moist)
-    for layer in range(15):
-        cell[layer] *= 1 - ploughed
-    cell[WINTER] += ploughed * first
-    cell[SUMMER] += ploughed * second
-    cell[FALLOW] += ploughed * max(1 - first - second, 0.0)
+    _plough(first, second, ploughed, cell)
     scrub = noise(x, y, z, 2600.0, seed + 42) + 0.45 * patch - 0.5 * moist
     _paint(cell, SHRUB, smoothstep(0.34, 0.44, scrub + 0.35 * high - 0.25 * flat) * (1 - ploughed))
-    wood = fractal(x, y, z, 3300.0, seed + 43, 4) + 0.5 * moist + 0.9 * min(slope, 0.45) + 0.25 * (use - 0.5)
+    wood = fractal(x, y, z, 3300.0, seed + 43, 4) + 0.5 * moist + 0.9 * min(slope, 0.45) + 0.25 * inside * (use - 0.5)
     wooded = smoothstep(0.26, 0.34, wood) * (1 - high)
     needle = smoothstep(-0.25, 0.45, elevation / 900.0 - 0.5 + noise(x, y, z, 1500.0, seed + 44))
     _paint(cell, CONIFER, wooded * needle)
     _paint(cell, BROADLEAF, wooded * (1 - needle) / max(1 - wooded * needle, 1e-6))
-    # Hedges and lanes run along the borders of districts.
+    # Lanes run along the borders of districts.
     _paint(cell, STREET, 0.55 * smoothstep(9.0, 3.0, border) * flat * (1 - wooded))
     town = noise(x, y, z, 4700.0, seed + 45) + 0.55 * noise(x, y, z, 1500.0, seed + 46) + 0.16 * patch
     town += 0.10 * smoothstep(0.12, 0.03, channel)
     built = smoothstep(0.60, 0.68, town) * smoothstep(0.20, 0.12, slope) * smoothstep(1.0, 3.0, shore)
-    if built > 0:
-        _, _, roof, grass = parcel_at(u, v, 46.0, 62.0, name + 1)
-        _paint(cell, STREET, built)
-        _paint(cell, ROOF, built * smoothstep(0.30, 0.75, roof + 0.9 * (town - 0.75)))
-        _paint(cell, BROADLEAF, 0.45 * built * smoothstep(0.72, 0.95, grass))
+    _build(u, v, name, town, built, inside, cell)
     stone = slope + 0.16 * patch + 0.07 * fine + (elevation - treeline) / 2600.0
     _paint(cell, ROCK, smoothstep(0.62, 0.74, stone))
     gravel = noise(x, y, z, 380.0, seed + 47) + 0.6 * noise(x, y, z, 2900.0, seed + 48) - 0.25 * moist
@@ -127,6 +121,28 @@ def _land(
     _paint(cell, SNOW, smoothstep(-60.0, 60.0, cold))
     rough = 0.05 + 0.13 * wooded + 0.05 * built
     cell[BRIGHTNESS] = 1 + rough * fine + 0.06 * patch + ploughed * 0.34 * (vigour - 0.5)
+
+
+@njit(cache=True, nogil=True)
+def _plough(first: Scalar, second: Scalar, ploughed: Scalar, cell: NDArray[np.float32]) -> None:
+    for layer in range(15):
+        cell[layer] *= 1 - ploughed
+    cell[WINTER] += ploughed * first
+    cell[SUMMER] += ploughed * second
+    cell[FALLOW] += ploughed * max(1 - first - second, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _build(
+    u: Scalar, v: Scalar, name: Scalar, town: Scalar, built: Scalar, inside: Scalar, cell: NDArray[np.float32]
+) -> None:
+    """Streets, roofs by the block (denser toward the middle of a town), and some parks."""
+    if built <= 0:
+        return
+    _, _, roof, park = parcel_at(u, v, 46.0, 62.0, name + 1)
+    _paint(cell, STREET, built)
+    _paint(cell, ROOF, inside * built * smoothstep(0.30, 0.75, roof + 0.9 * (town - 0.75)))
+    _paint(cell, BROADLEAF, 0.45 * inside * built * smoothstep(0.72, 0.95, park))
 
 
 @njit(cache=True, nogil=True)

@@ -68,12 +68,17 @@ def publish(
     Raises
     ------
     ConfigError
-        ``out`` holds another publication, the period is turned round, or the area is empty.
+        ``out`` holds another publication, the period is turned round, the area is empty or lies
+        beyond 80° S or 84° N.
     """
     if end < start:
         raise ConfigError("period", "the period ends before it starts", value=f"{start}..{end}", remedy="swap them")
     if area.is_empty or area.area == 0:
         raise ConfigError("empty-area", "the area to publish is empty", value=area.wkt, remedy="give a polygon")
+    if not (area.bounds[1] >= -80 and area.bounds[3] <= 84):
+        raise ConfigError(
+            "beyond-utm", "the area reaches beyond the UTM zones", value=area.bounds, remedy="stay within 80 S and 84 N"
+        )
     days = spread_days(start, end, dates) if isinstance(dates, int) else sorted(dates)
     passes = spread_days(start, end, radar_dates) if isinstance(radar_dates, int) else sorted(radar_dates)
     _claim(out, {

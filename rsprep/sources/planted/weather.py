@@ -17,7 +17,7 @@ CLEAR, SHADOW, MEDIUM, HIGH, CIRRUS = 0, 3, 8, 9, 10
 """Codes of the scene classification (SCL); 0 stands for clear sky here."""
 BASE = 1300.0
 """Height of the clouds above the ground, metres."""
-_GUARD = 0.10
+_GUARD = 0.06
 """Density below the visible edge that is still called cloud: covers more than a pixel of 20 m."""
 
 

@@ -207,8 +207,10 @@ def test_another_world_does_not_go_into_the_same_folder(publication: Publication
         publish(0, AREA, tmp_path, **ARGUMENTS)
 
 
-def test_a_period_turned_round_and_an_empty_area_are_refused(tmp_path: Path) -> None:
+def test_a_period_turned_round_and_an_impossible_area_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="period"):
         publish(0, AREA, tmp_path / "a", start=dt.date(2021, 6, 2), end=dt.date(2021, 6, 1))
     with pytest.raises(ConfigError, match="empty-area"):
         publish(0, shapely.Polygon(), tmp_path / "b", start=dt.date(2021, 6, 1), end=dt.date(2021, 6, 2))
+    with pytest.raises(ConfigError, match="beyond-utm"):
+        publish(0, shapely.box(0, 83, 1, 85), tmp_path / "c", start=dt.date(2021, 6, 1), end=dt.date(2021, 6, 2))
