@@ -85,6 +85,10 @@ def test_digital_numbers_follow_the_baseline(publication: Publication) -> None:
         np.testing.assert_allclose(numbers[200:400, 200:400][clear].astype(int) - offset, truth[clear], atol=2)
         grids[day] = grid
     assert grids[0] == grids[3]
+    for item in on_day(publication, 1):
+        numbers = publication.read(item, "B02")[0]
+        assert (item["properties"]["datetime"][:4], item["properties"]["s2:processing_baseline"]) == ("2021", "05.09")
+        assert numbers[numbers > 0].min() >= 1100
 
 
 def test_a_reprocessed_granule_differs_and_the_newer_one_is_true(publication: Publication) -> None:
