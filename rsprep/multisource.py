@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 
-from rsprep import catalog
 from rsprep.config import BuildConfig, dump_config, make_config, read_config
 from rsprep.granule import Granule
 from rsprep.job import seal as sealing
@@ -28,6 +27,7 @@ from rsprep.overview import LOCK_NAME, overview, report
 from rsprep.report.data import ReportData
 from rsprep.report.summary import print_summary
 from rsprep.report.words import bytes_text, count_text, seconds_text
+from rsprep.stac import catalog
 from rsprep.store.seal import unseal_store
 from rsprep.store.write import clear_partials, create_store
 

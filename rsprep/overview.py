@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.metadata
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,9 +15,9 @@ import shapely
 import yaml
 from numpy.typing import NDArray
 
-from rsprep.aoi import read_aoi
 from rsprep.errors import InputError
-from rsprep.footprint import chip_footprint
+from rsprep.ground.aoi import read_aoi
+from rsprep.ground.footprint import chip_footprint
 from rsprep.job.journal_view import JournalView
 from rsprep.job.records import ChipRow
 from rsprep.job.seal import STORE_NAME
@@ -84,7 +85,7 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
             classes=CLASSES if "lulc" in schema.names else (),
             quicklooks=looks,
             legends=legends,
-            sources=_sources(rows, definition),
+            sources=_sources(rows, {one.id: one.datetime for one in journal.granules()}, definition),
             timings=_timings(journal, counts.committed),
             configuration=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
             software={name: importlib.metadata.version(name) for name in SOFTWARE},
@@ -129,7 +130,7 @@ def _table(rows: list[ChipRow], schema: Schema) -> ChipTable:
 
 
 def _corners(row: ChipRow, schema: Schema) -> NDArray[np.float64]:
-    outline = chip_footprint(row.record["epsg"], row.record["x_origin"], row.record["y_origin"], schema)
+    outline = chip_footprint(row.record["epsg"], row.record["x_origin"], row.record["y_origin"], schema.side)
     points = np.concatenate([np.asarray(part.exterior.coords)[:-1] for part in shapely.get_parts(outline)])
     if outline.geom_type == "Polygon":
         return np.asarray(points[:: len(points) // 4][:4])
@@ -182,7 +183,9 @@ def _quicklooks(folder: Path, table: ChipTable) -> tuple[tuple[Quicklook, ...], 
     return looks, rendered.legends
 
 
-def _sources(rows: list[ChipRow], definition: SourceDefinition) -> tuple[SourceRow, ...]:
+def _sources(
+    rows: list[ChipRow], granules: Mapping[str, dt.datetime], definition: SourceDefinition
+) -> tuple[SourceRow, ...]:
     """What the committed chips were made from, product by product."""
     ids: dict[str, set[str]] = defaultdict(set)
     facts: dict[str, set[str]] = defaultdict(set)
@@ -197,6 +200,7 @@ def _sources(rows: list[ChipRow], definition: SourceDefinition) -> tuple[SourceR
             product=product,
             collection=definition.product(product).collection,
             granules=len(names),
+            dates=_dates([granules[name] for name in names]) if product != "dem" else "",
             baseline=", ".join(sorted(facts[f"{product}_baseline"])),
             orbit=", ".join(sorted(facts[f"{product}_orbit"])),
             licence=definition.licence,
@@ -204,6 +208,11 @@ def _sources(rows: list[ChipRow], definition: SourceDefinition) -> tuple[SourceR
         )
         for product, names in sorted(ids.items())
     )
+
+
+def _dates(moments: list[dt.datetime]) -> str:
+    days = sorted({moment.date() for moment in moments})
+    return str(days[0]) if len(days) == 1 else f"{len(days)}: {days[0]} to {days[-1]}"
 
 
 def _timings(journal: JournalView, committed: int) -> Timings:

@@ -32,8 +32,8 @@ def simulate(
 
         rsprep simulate world
     """
-    from rsprep.aoi import read_aoi
     from rsprep.config import parse_moment
+    from rsprep.ground.aoi import read_aoi
     from rsprep.sources.planted import simulate as publish_world
 
     area = read_aoi(aoi).geometry if aoi else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from rsprep.aoi import read_aoi
 from rsprep.config import BuildConfig
+from rsprep.ground.aoi import read_aoi
 from rsprep.job.progress import Progress
 from rsprep.sources.planted import publish
 

@@ -98,7 +98,10 @@ def _client(engine: Engine) -> Iterator[Any]:
                     n_workers=workers if processes else 1,
                     threads_per_worker=1 if processes else workers,
                     processes=processes,
-                    dashboard_address=None,
+                    # Any free port, seen from this machine only: two builds may run side by side.
+                    dashboard_address="127.0.0.1:0",
+                    worker_dashboard_address="127.0.0.1:0",
+                    host=None if not processes else "127.0.0.1",
                     memory_limit=0,
                     silence_logs=logging.ERROR,
                 ) as cluster,

@@ -11,11 +11,11 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from rsprep.granule import Granule
-from rsprep.grid import Plan
+from rsprep.ground.grid import Plan
+from rsprep.ground.shards import Shard
+from rsprep.ground.zones import METRES_PER_DEGREE
 from rsprep.job.plan import BuildPlan, shard_outline
 from rsprep.reading.control import pixel_lengths
-from rsprep.shards import Shard
-from rsprep.zones import METRES_PER_DEGREE
 
 DECODE_BYTES_PER_SECOND = 120e6
 """Decoded bytes that one core turns into chips in a second, measured on local files; a network is slower."""

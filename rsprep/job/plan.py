@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import shapely
 
-from rsprep.aoi import Aoi, read_aoi
 from rsprep.config import BuildConfig, Layer
 from rsprep.errors import CatalogError, TimeError
 from rsprep.granule import Granule
-from rsprep.grid import Plan, plan_grid
+from rsprep.ground.aoi import Aoi, read_aoi
+from rsprep.ground.grid import Plan, plan_grid
+from rsprep.ground.shards import Shard
 from rsprep.job.records import identity_of
 from rsprep.job.shard import ShardTask
 from rsprep.products.acquisitions import unique_acquisitions
-from rsprep.products.sentinel1 import pick_orbit
+from rsprep.products.sentinel1 import describe, pick_orbit
 from rsprep.reading.control import crs_of
-from rsprep.shards import Shard
 from rsprep.sources.base import Source, open_source
 from rsprep.sources.definition import SourceDefinition, load_definition
 from rsprep.store.schema import Schema, multisource_schema
@@ -193,6 +193,8 @@ def _one_orbit(
     if "s1" not in config.layers or rules is None:
         return "unknown", granules
     orbit, chosen = pick_orbit(granules["sentinel1"], aoi.geometry, orbit=config.sentinel1.orbit, orbit_key=rules.orbit)
+    # Refuses ground-range products, and items that say another calibration than the definition.
+    describe(chosen, kind=rules.kind, calibration=rules.calibration, orbit_key=rules.orbit)
     return orbit, {**granules, "sentinel1": tuple(chosen)}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from rsprep.ground.lattice import Lattice
+from rsprep.ground.shards import Chip, Shard
 from rsprep.job.journal_view import JournalView
 from rsprep.job.records import ChipRow, PlannedChip, PlannedShard, ShardRow
-from rsprep.lattice import Lattice
-from rsprep.shards import Chip, Shard
 
 
 def planned_shards(shards: Iterable[Shard]) -> Iterator[PlannedShard]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rsprep.config import BuildConfig
 from rsprep.granule import Granule
+from rsprep.ground.shards import Chip, Shard
 from rsprep.job.labels import landcover
 from rsprep.job.made import Box, Made
 from rsprep.job.optical import Optical
@@ -24,7 +25,6 @@ from rsprep.job.records import ChipResult, ShardResult
 from rsprep.job.relief import relief
 from rsprep.products.landcover import class_shares
 from rsprep.reading.access import ReadPolicy
-from rsprep.shards import Chip, Shard
 from rsprep.sources.definition import SourceDefinition
 from rsprep.sources.signing import Signer
 from rsprep.store.digest import chip_digest

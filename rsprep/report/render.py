@@ -22,6 +22,8 @@ Arrays = Mapping[str, NDArray[Any]]
 
 S2_NODATA = -32768
 S2_SCALE = 1e-4
+S2_CEILING = 3000.0
+"""Reflectance × 10⁴ above which land is rarely found: the usual white of true-colour pictures."""
 LULC_NODATA = 255
 S1_RANGES = {"VV": (-22.0, -2.0), "VH": (-28.0, -8.0)}
 """Fixed ranges in dB: the same ground looks the same in every report."""
@@ -94,7 +96,7 @@ def _optical(chips: Sequence[Arrays], names: tuple[str, ...]) -> tuple[Legend, l
     true_colour = shown == TRUE_COLOUR
     # One range for red, green and blue keeps natural hues; near infrared needs a range of its own.
     groups = [pixels] * len(shown) if true_colour else list(pixels)
-    ranges = [_percentiles(group, 1.0, 99.0) for group in groups]
+    ranges = [_daylight(group) for group in groups]
     pictures = [hatched(_channels(plane, ranges, gamma=1.3), ok) for plane, ok in zip(planes, valid, strict=True)]
     title = "true colour" if true_colour else "false colour" if len(shown) == 3 else shown[0]
     low, high = ranges[0]
@@ -122,6 +124,13 @@ def _percentiles(pixels: NDArray[Any], low: float, high: float) -> tuple[float, 
         return 0.0, 1.0
     first, last = np.percentile(values, [low, high])
     return float(first), float(last) if last > first else float(first) + 1.0
+
+
+def _daylight(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Range of reflectance to show: snow and cloud edges may saturate, unless most of what there is is bright."""
+    low, high = _percentiles(pixels, 1.0, 99.0)
+    _, bright = _percentiles(pixels, 1.0, 75.0)
+    return low, min(high, max(S2_CEILING, 1.2 * bright))
 
 
 def _channels(planes: NDArray[Any], ranges: Sequence[tuple[float, float]], gamma: float = 1.0) -> Rgb:

@@ -92,7 +92,7 @@ def _region(part: shapely.Geometry) -> dict[str, Any]:
     return {"intersects": mapping(part)}
 
 
-def _interval(start: dt.datetime | None, end: dt.datetime | None) -> list[dt.datetime | None] | None:
+def _interval(start: dt.datetime | None, end: dt.datetime | None) -> list[dt.datetime | str | None] | None:
     """Window in whole seconds around the one asked for; fractions are settled when items are filtered."""
     if start is None and end is None:
         return None

@@ -128,6 +128,11 @@ class Schema:
         raise KeyError(name)
 
     @property
+    def side(self) -> float:
+        """Metres along a chip's side."""
+        return self.chip_px * self.resolution
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the variables, in order."""
         return tuple(variable.name for variable in self.variables)

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from rsprep.aoi import read_aoi
 from rsprep.config import Grid, Split
-from rsprep.grid import plan_grid
+from rsprep.ground.aoi import read_aoi
+from rsprep.ground.grid import plan_grid
 from rsprep.job.journal import Journal
 from rsprep.job.planning import planned_shards, shard_of
 

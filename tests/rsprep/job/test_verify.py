@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
-from rsprep.catalog import write_catalog
 from rsprep.job.verify import verify
+from rsprep.stac.catalog import write_catalog
 from rsprep.store.strict import open_strict, read_slots
 from rsprep.store.write import shard_file, write_shard
 from tests.rsprep.store.fixtures import build_small, small_schema

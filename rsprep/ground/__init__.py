@@ -1,0 +1,1 @@
+"""Areas, zones, lattices, chips and splits: where things are on the ground."""

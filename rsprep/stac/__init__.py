@@ -1,0 +1,1 @@
+"""A finished data set as STAC: index, collection and catalog."""

@@ -1,0 +1,166 @@
+"""A finished data set as STAC: its index, its collection, and its place in a catalog.
+
+All files are written to a temporary sibling and then replaced. They hold no time of writing and
+no address that was signed, so equal builds give equal bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rsprep.errors import CatalogError, StoreError
+from rsprep.job.journal_view import JournalView
+from rsprep.stac.collection import Coverage, collection_json
+from rsprep.stac.items import FILE_NAME, STAC_VERSION, item_row, write_items
+from rsprep.store.seal import is_sealed
+from rsprep.store.write import read_schema
+
+COLLECTION = "collection.json"
+CATALOG = "catalog.json"
+STORE = "chips.zarr"
+_CATALOG_ID = "rsprep"
+
+
+def write_catalog(
+    dataset: str | Path,
+    *,
+    name: str | None = None,
+    title: str | None = None,
+    licence: str = "other",
+    derived_from: Mapping[str, str] | None = None,
+) -> int:
+    """Write ``items.parquet`` and ``collection.json`` of a sealed data set.
+
+    Parameters
+    ----------
+    dataset : folder of the data set.
+    name : id of the collection; the folder's name by default.
+    title : one line for people.
+    licence : SPDX name, or ``other``.
+    derived_from : id of a source collection to its address, for the links; none may be signed.
+
+    Returns
+    -------
+    Number of chips.
+
+    Raises
+    ------
+    StoreError : ``not-found``, ``unsealed``, ``no-time``.
+    """
+    folder = Path(dataset)
+    with JournalView.open(folder) as journal:
+        schema, _ = read_schema(folder / STORE)
+        if not is_sealed(folder / STORE):
+            raise StoreError(
+                "unsealed", "the data set is not finished", value=str(folder), remedy="run the same build again"
+            )
+        name = name or folder.resolve().name
+        window = _window(journal)
+        coverage = Coverage()
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for chip in journal.chips("committed"):
+                row = item_row(chip, schema, name, window)
+                coverage.add(row)
+                yield row
+
+        count = write_items(folder / FILE_NAME, rows())
+        content = collection_json(
+            name, schema, coverage, title=title, licence=licence, derived_from=dict(derived_from or {})
+        )
+        _write_json(folder / COLLECTION, content)
+    return count
+
+
+def _window(journal: JournalView) -> tuple[dt.datetime, dt.datetime] | None:
+    """First and last time of the granules; None without granules."""
+    times = [granule.datetime for granule in journal.granules()]
+    return (min(times), max(times)) if times else None
+
+
+def register(dataset: str | Path, catalog: str | Path) -> Path:
+    """Enter a data set in the STAC catalog in folder `catalog`, which is made if absent.
+
+    Entering it again changes nothing; builds that end at the same time wait for each other.
+
+    Parameters
+    ----------
+    dataset : folder with a ``collection.json``.
+
+    Returns
+    -------
+    The catalog's file.
+
+    Raises
+    ------
+    StoreError : ``not-found`` if the data set has no collection.
+    CatalogError : ``not-a-catalog`` if another file is where the catalog should be.
+    """
+    folder, home = Path(dataset).resolve(), Path(catalog).resolve()
+    if not (folder / COLLECTION).is_file():
+        raise StoreError(
+            "not-found", "the data set has no collection.json", value=str(dataset), remedy="finish the build first"
+        )
+    collection = json.loads((folder / COLLECTION).read_text(encoding="utf-8"))
+    home.mkdir(parents=True, exist_ok=True)
+    with _alone(home):
+        content = _read_catalog(home / CATALOG)
+        href = _relative(folder / COLLECTION, home)
+        link = {"rel": "child", "href": href, "type": "application/json", "title": collection.get("title", href)}
+        others = [one for one in content["links"] if not (one["rel"] == "child" and one["href"] == href)]
+        head = [one for one in others if one["rel"] != "child"]
+        children = [one for one in others if one["rel"] == "child"]
+        content["links"] = head + sorted([*children, link], key=lambda one: str(one["href"]))
+        _write_json(home / CATALOG, content)
+    return home / CATALOG
+
+
+def _read_catalog(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {
+            "type": "Catalog",
+            "stac_version": STAC_VERSION,
+            "id": _CATALOG_ID,
+            "title": "Data sets built by rsprep",
+            "description": "Data sets of chips for training, each a STAC collection beside its Zarr store.",
+            "links": [{"rel": "root", "href": "./catalog.json", "type": "application/json"}],
+        }
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if content["type"] == "Catalog" and isinstance(content["links"], list):
+            return content
+    except (ValueError, KeyError, TypeError):
+        pass  # said below: whatever it is, it is no catalog
+    raise CatalogError(
+        "not-a-catalog", "the file is no STAC catalog", value=str(file), remedy="choose another --catalog folder"
+    )
+
+
+def _relative(target: Path, start: Path) -> str:
+    href = Path(os.path.relpath(target, start)).as_posix()
+    return href if href.startswith(".") else f"./{href}"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process changes the catalog."""
+    with (folder / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
