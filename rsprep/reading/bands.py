@@ -16,6 +16,7 @@ from rsprep.errors import RasterError, ReadError, RsprepError
 from rsprep.granule import Granule
 from rsprep.reading.access import ReadPolicy, Sign
 from rsprep.reading.control import ControlCache
+from rsprep.reading.extent import outline
 from rsprep.reading.layer import Layer
 from rsprep.reading.warp import Resampling, fill_invalid, warp
 from rsprep.reading.windows import DEFAULT_POLICY, read_window
@@ -171,10 +172,10 @@ def no_asset(granule: Granule, band: str) -> RasterError:
 
 
 def _check_place(granule: Granule, band: str, target: GeoBox) -> None:
-    outline = target.extent.to_crs("EPSG:4326", resolution=target.extent.length / 64).geom
     if not isinstance(granule.footprint, shapely.Polygon | shapely.MultiPolygon):
         return
-    share = granule.footprint.intersection(outline).area / outline.area
+    ground = outline(target)
+    share = granule.footprint.intersection(ground).area / ground.area
     if share > MISPLACED_SHARE:
         raise BandError(
             band,

@@ -33,6 +33,11 @@ def _transformer(source: str, target: str) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
+def transformer(source: CRS | str, target: CRS | str) -> Transformer:
+    """The exact transform, x (easting, longitude) before y whatever the CRS says; made once per pair."""
+    return _transformer(str(source), str(target))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ControlGrid:
     """Source coordinates of the pixel centres of `target`, at nodes; bilinear in between.
@@ -258,7 +263,7 @@ def _projected(target: GeoBox, rows: NDArray[Any], columns: NDArray[Any]) -> tup
 
 def _transformed(source_crs: CRS, target: GeoBox, rows: Floats, columns: Floats) -> tuple[Floats, Floats]:
     x, y = _projected(target, rows, columns)
-    x, y = _transformer(str(target.crs), str(source_crs)).transform(x, y)
+    x, y = transformer(crs_of(target), source_crs).transform(x, y)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise RasterError(
             "no-transform",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from shapely.affinity import translate
 
 from rsprep.errors import RasterError
-from rsprep.reading.control import ControlGrid
+from rsprep.reading.control import ControlGrid, crs_of, transformer
 
 
 def source_window(source: GeoBox, control: ControlGrid, margin: int) -> tuple[slice, slice] | None:
@@ -71,6 +73,32 @@ def target_region(source: GeoBox, control: ControlGrid, margin: int = 0) -> tupl
 def _corners(nodes: NDArray[np.float64], choose: np.ufunc) -> NDArray[np.float64]:
     top, bottom = choose(nodes[:-1, :-1], nodes[:-1, 1:]), choose(nodes[1:, :-1], nodes[1:, 1:])
     return np.asarray(choose(top, bottom))
+
+
+def outline(target: GeoBox) -> shapely.Geometry:
+    """Outline of `target` in longitude and latitude, within -180..180; in parts where it crosses the antimeridian."""
+    height, width = int(target.shape[0]), int(target.shape[1])
+    ring = shapely.segmentize(shapely.box(0, 0, width, height).exterior, max(height, width) / 16)
+    x, y = target.affine * shapely.get_coordinates(ring).T
+    lon, lat = transformer(crs_of(target), "EPSG:4326").transform(x, y)
+    lon = lon - 360.0 * np.round((lon - lon[0]) / 360.0)
+    whole = shapely.Polygon(np.column_stack([lon, lat]))
+    turns = [translate(whole, xoff=turn) for turn in (-360.0, 0.0, 360.0)]
+    return shapely.union_all(turns).intersection(shapely.box(-180, -90, 180, 90))
+
+
+def footprint_region(footprint: shapely.Geometry, target: GeoBox, margin: int = 3) -> tuple[slice, slice] | None:
+    """Rows and columns of `target` under `footprint` (longitude, latitude), widened by `margin`; None if none are."""
+    shared = footprint.intersection(outline(target))
+    if shared.is_empty:
+        return None
+    lon, lat = shapely.get_coordinates(shapely.segmentize(shared, 0.02)).T
+    x, y = transformer("EPSG:4326", crs_of(target)).transform(lon, lat)
+    columns, rows = ~target.affine * (x, y)
+    return (
+        slice(max(0, math.floor(rows.min()) - margin), min(int(target.shape[0]), math.ceil(rows.max()) + margin)),
+        slice(max(0, math.floor(columns.min()) - margin), min(int(target.shape[1]), math.ceil(columns.max()) + margin)),
+    )
 
 
 def window_bytes(source: GeoBox, control: ControlGrid, itemsize: int, margin: int = 2) -> int:

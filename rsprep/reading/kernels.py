@@ -114,11 +114,11 @@ def nearest(
 
 
 @compiled
-def bilinear_at(source: Any, invalid: Any, any_invalid: bool, x: float, y: float) -> np.float32:
-    """Bilinear value at (x, y) over the valid pixels among the four around it; at least one must be."""
+def bilinear_at(
+    source: Any, invalid: Any, any_invalid: bool, x0: int, y0: int, wx: np.float32, wy: np.float32
+) -> np.float32:
+    """Bilinear value between pixels (x0, y0) and (x0 + 1, y0 + 1) over the valid ones; 0 where none is."""
     height, width = source.shape
-    x0, y0 = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
-    wx, wy = np.float32(x - 0.5 - x0), np.float32(y - 0.5 - y0)
     total, weights = np.float32(0), np.float32(0)
     for down in range(2):
         for right in range(2):
@@ -126,7 +126,69 @@ def bilinear_at(source: Any, invalid: Any, any_invalid: bool, x: float, y: float
                 w = (wy if down else np.float32(1) - wy) * (wx if right else np.float32(1) - wx)
                 total += w * np.float32(source[y0 + down, x0 + right])
                 weights += w
-    return total / weights
+    return total / weights if weights > 0 else np.float32(0)
+
+
+@compiled
+def between(a: np.float32, b: np.float32, c: np.float32, d: np.float32, wx: np.float32, wy: np.float32) -> np.float32:
+    """Bilinear value from the upper (a, b) and lower (c, d) pair."""
+    top, bottom = a + wx * (b - a), c + wx * (d - c)
+    return top + wy * (bottom - top)
+
+
+@compiled
+def clean_row(source: Any, start: int, index: Any, wx: Any, wy: Any, count: int, line: Any) -> None:
+    """Bilinear values of a row of a clean cell; `index` counts flat source pixels from `start`."""
+    flat = source.reshape(-1)
+    width = source.shape[1]
+    for k in range(count):
+        at = start + index[k]
+        a, b = np.float32(flat[np.uint64(at)]), np.float32(flat[np.uint64(at + 1)])
+        c, d = np.float32(flat[np.uint64(at + width)]), np.float32(flat[np.uint64(at + width + 1)])
+        line[k] = between(a, b, c, d, wx[k], wy[k])
+
+
+@compiled
+def four_usable(invalid: Any, any_invalid: bool, height: int, width: int, y: int, x: int) -> bool:
+    """True where (y, x) and its neighbours to the right and below all exist and are valid."""
+    if y < 0 or x < 0 or y >= height - 1 or x >= width - 1:
+        return False
+    if not any_invalid:
+        return True
+    top, left = np.uint64(y), np.uint64(x)
+    bottom, right = np.uint64(y + 1), np.uint64(x + 1)
+    return (invalid[top, left] | invalid[top, right] | invalid[bottom, left] | invalid[bottom, right]) == 0
+
+
+@compiled
+def mixed_row(
+    source: Any,
+    invalid: Any,
+    any_invalid: bool,
+    start: int,
+    index: Any,
+    wx: Any,
+    wy: Any,
+    columns: Any,
+    count: int,
+    line: Any,
+) -> None:
+    """Bilinear values of a row of a mixed cell, with the arithmetic of `clean_row` where all four are valid.
+
+    A pixel must not depend on whether its cell is clean: that changes with the window that was read.
+    `columns` are the source columns of the left neighbours. Pixels without a valid neighbour become 0.
+    """
+    height, width = source.shape
+    flat = source.reshape(-1)
+    for k in range(count):
+        at, x = start + index[k], columns[k]
+        y = (at - x) // width
+        if four_usable(invalid, any_invalid, height, width, y, x):
+            a, b = np.float32(flat[np.uint64(at)]), np.float32(flat[np.uint64(at + 1)])
+            c, d = np.float32(flat[np.uint64(at + width)]), np.float32(flat[np.uint64(at + width + 1)])
+            line[k] = between(a, b, c, d, wx[k], wy[k])
+        else:
+            line[k] = bilinear_at(source, invalid, any_invalid, x, y, wx[k], wy[k])
 
 
 @compiled
@@ -147,11 +209,10 @@ def bilinear(
 ) -> None:
     """Weigh the four nearest source pixels."""
     height, width = source.shape
-    flat = source.reshape(-1)
     longest = np.max(columns[1:] - columns[:-1])
     line = np.empty(longest, np.float32)
-    wxs, wys = np.empty(longest, np.float32), np.empty(longest, np.float32)
-    index = np.empty(longest, np.int32)
+    wx, wy = np.empty(longest, np.float32), np.empty(longest, np.float32)
+    index, left = np.empty(longest, np.int32), np.empty(longest, np.int64)
     for i in range(rows.size - 1):
         for j in range(columns.size - 1):
             state = cell_state(i, j, node_x, node_y, height, width, 2.0, any_invalid, blocks)
@@ -164,30 +225,23 @@ def bilinear(
                 x, x_end = row_start(node_x, i, j, t)
                 y, y_end = row_start(node_y, i, j, t)
                 dx, dy = (x_end - x) / count, (y_end - y) / count
+                x0, y0 = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
+                fx, fy = np.float32(x - 0.5 - x0), np.float32(y - 0.5 - y0)
+                sx, sy = np.float32(dx), np.float32(dy)
+                for k in range(count):
+                    px, py = fx + sx * np.float32(k), fy + sy * np.float32(k)
+                    kx, ky = np.floor(px), np.floor(py)
+                    wx[k], wy[k] = px - kx, py - ky
+                    index[k] = np.int32(ky) * np.int32(width) + np.int32(kx)
                 if state == CLEAN:
-                    x_base, y_base = np.floor(x - 0.5), np.floor(y - 0.5)
-                    fx, fy = np.float32(x - 0.5 - x_base), np.float32(y - 0.5 - y_base)
-                    sx, sy = np.float32(dx), np.float32(dy)
-                    for k in range(count):
-                        px, py = fx + sx * np.float32(k), fy + sy * np.float32(k)
-                        kx, ky = np.floor(px), np.floor(py)
-                        wxs[k], wys[k] = px - kx, py - ky
-                        index[k] = np.int32(ky) * np.int32(width) + np.int32(kx)
-                    base = int(y_base) * width + int(x_base)
-                    for k in range(count):
-                        at = base + index[k]
-                        a, b = np.float32(flat[np.uint64(at)]), np.float32(flat[np.uint64(at + 1)])
-                        c, d = np.float32(flat[np.uint64(at + width)]), np.float32(flat[np.uint64(at + width + 1)])
-                        top, bottom = a + wxs[k] * (b - a), c + wxs[k] * (d - c)
-                        line[k] = top + wys[k] * (bottom - top)
+                    clean_row(source, y0 * width + x0, index, wx, wy, count, line)
                 else:
                     for k in range(count):
-                        cx, cy = x + dx * k, y + dy * k
-                        near_x, near_y = int(np.floor(cx)), int(np.floor(cy))
-                        if usable(invalid, any_invalid, height, width, near_y, near_x):
-                            line[k] = bilinear_at(source, invalid, any_invalid, cx, cy)
-                        else:
-                            line[k] = np.float32(0)
+                        left[k] = x0 + int(np.floor(fx + sx * np.float32(k)))
+                    mixed_row(source, invalid, any_invalid, y0 * width + x0, index, wx, wy, left, count, line)
+                    for k in range(count):
+                        near_x, near_y = int(np.floor(x + dx * k)), int(np.floor(y + dy * k))
+                        if not usable(invalid, any_invalid, height, width, near_y, near_x):
                             valid[row, first + k] = False
                 put(line, count, out, row, first, integer, low, high)
 
@@ -250,7 +304,8 @@ def cubic(
                                 if not usable(invalid, any_invalid, height, width, y0 + down, x0 + right):
                                     whole = False
                     if not whole:
-                        line[k] = bilinear_at(source, invalid, any_invalid, cx, cy)
+                        wx, wy = np.float32(cx - 0.5 - x0), np.float32(cy - 0.5 - y0)
+                        line[k] = bilinear_at(source, invalid, any_invalid, x0, y0, wx, wy)
                         continue
                     a, b, c, d = cubic_weights(np.float32(cx - 0.5 - x0))
                     v = cubic_weights(np.float32(cy - 0.5 - y0))

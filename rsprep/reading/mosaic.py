@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import Geometry
 
 from rsprep.errors import RsprepError
 from rsprep.granule import Granule
 from rsprep.reading.access import ReadPolicy, Sign
 from rsprep.reading.bands import BandError, BandSpec, load_granule, read_bands
-from rsprep.reading.control import ControlCache, crs_of
-from rsprep.reading.extent import target_region
+from rsprep.reading.control import ControlCache
+from rsprep.reading.extent import footprint_region, target_region
 from rsprep.reading.jit import compiled
 from rsprep.reading.layer import Layer
 from rsprep.reading.warp import fill_invalid
@@ -230,21 +229,10 @@ def mosaic(layers: Sequence[Layer]) -> Layer:
 def reach(granule: Granule, band: str, target: GeoBox, controls: ControlCache) -> tuple[slice, slice]:
     """Rows and columns of `target` that `band` of the granule may fill, by its declared grid or its footprint.
 
-    Empty slices where it reaches none; the whole target where nothing is known.
+    Empty slices where it reaches none.
     """
     asset = granule.assets.get(band)
     if asset is not None and asset.grid is not None:
         region = target_region(asset.grid, controls.get(asset.grid), margin=3)
         return region if region is not None else (slice(0, 0), slice(0, 0))
-    height, width = int(target.shape[0]), int(target.shape[1])
-    outline = target.extent.to_crs("EPSG:4326", resolution=target.extent.length / 64).geom
-    if not granule.footprint.intersects(outline):
-        return slice(0, 0), slice(0, 0)
-    shared = granule.footprint.intersection(outline)
-    left, bottom, right, top = Geometry(shared, "EPSG:4326").to_crs(crs_of(target)).geom.bounds
-    corners = [~target.affine * corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))]
-    columns, rows = [corner[0] for corner in corners], [corner[1] for corner in corners]
-    return (
-        slice(max(0, int(min(rows)) - 3), min(height, int(max(rows)) + 4)),
-        slice(max(0, int(min(columns)) - 3), min(width, int(max(columns)) + 4)),
-    )
+    return footprint_region(granule.footprint, target) or (slice(0, 0), slice(0, 0))

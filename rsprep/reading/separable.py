@@ -79,7 +79,9 @@ def bilinear_separable(
     """Interpolate between two source rows, then between the columns of the result."""
     height, width = source.shape
     mixed = np.zeros(width + 1, np.float32)
-    weight = np.ones(width + 1, np.float32)
+    share = np.ones(width + 1, np.float32)
+    plain = np.zeros(width + 1, np.float32)
+    whole = np.zeros(width + 1, np.bool_)
     line = np.empty(columns.size, np.float32)
     dirty = np.zeros(height, np.bool_)
     if any_invalid:
@@ -96,29 +98,28 @@ def bilinear_separable(
         y1 = min(y0 + 1, height - 1)
         wy = row_weights[row]
         masked = dirty[y0] or dirty[y1]
-        if masked:
-            _mix_masked(source, invalid, y0, y1, wy, mixed, weight)
-        else:
-            for x in range(width):
-                a, b = np.float32(source[y0, x]), np.float32(source[y1, x])
-                mixed[x] = a + wy * (b - a)
-        mixed[width] = mixed[width - 1]
-        weight[width] = weight[width - 1]
+        for x in range(width):
+            a, b = np.float32(source[y0, x]), np.float32(source[y1, x])
+            plain[x] = a + wy * (b - a)
+        plain[width] = plain[width - 1]
         for column in range(columns.size):
             at = np.uint64(columns[column])
-            a, b = mixed[at], mixed[at + np.uint64(1)]
+            a, b = plain[at], plain[at + np.uint64(1)]
             line[column] = a + column_weights[column] * (b - a)
         if masked:
+            _mix_masked(source, invalid, y0, y1, wy, mixed, share, whole)
             for column in range(columns.size):
-                at = np.uint64(columns[column])
-                a, b = weight[at], weight[at + np.uint64(1)]
-                share = a + column_weights[column] * (b - a)
                 x = near_columns[column]
                 if x < 0 or invalid[near_rows[row], x] != 0:
                     line[column] = np.float32(0)
                     valid[row, column] = False
-                else:
-                    line[column] = line[column] / share
+                    continue
+                at = columns[column]
+                # Where all four count, the line stands: a pixel must not depend on others in its row.
+                if not (whole[at] and whole[at + 1]):
+                    w = column_weights[column]
+                    total = mixed[at] + w * (mixed[at + 1] - mixed[at])
+                    line[column] = total / (share[at] + w * (share[at + 1] - share[at]))
         else:
             for column in range(columns.size):
                 if near_columns[column] < 0:
@@ -127,13 +128,18 @@ def bilinear_separable(
 
 
 @compiled
-def _mix_masked(source: Any, invalid: Any, y0: int, y1: int, wy: np.float32, mixed: Any, weight: Any) -> None:
-    """Sums of weight times value and of weight over the valid ones of two rows."""
-    for x in range(source.shape[1]):
+def _mix_masked(
+    source: Any, invalid: Any, y0: int, y1: int, wy: np.float32, mixed: Any, share: Any, whole: Any
+) -> None:
+    """Sums of weight times value and of weight over the valid ones of two rows, and where both are valid."""
+    width = source.shape[1]
+    for x in range(width):
         w0 = np.float32(0) if invalid[y0, x] != 0 else np.float32(1) - wy
         w1 = np.float32(0) if invalid[y1, x] != 0 else wy
         # An invalid value may be NaN, and NaN times zero is NaN: it is left out, not weighed by zero.
         a = np.float32(0) if invalid[y0, x] != 0 else np.float32(source[y0, x])
         b = np.float32(0) if invalid[y1, x] != 0 else np.float32(source[y1, x])
         mixed[x] = w0 * a + w1 * b
-        weight[x] = w0 + w1
+        share[x] = w0 + w1
+        whole[x] = invalid[y0, x] == 0 and invalid[y1, x] == 0
+    mixed[width], share[width], whole[width] = mixed[width - 1], share[width - 1], whole[width - 1]
