@@ -33,6 +33,7 @@ from scipy.ndimage import gaussian_filter
 
 from rsprep.granule import Asset, Granule
 from rsprep.reading import BandSpec, ControlCache, load_dem, load_mosaic, source_window
+from rsprep.reading.extent import outline
 
 RESOLUTION = {10: ("B02", "B03", "B04", "B08"), 20: ("B05", "B06", "B07", "B8A", "B11", "B12"), 60: ("B01", "B09")}
 S2_BANDS = tuple(band for bands in RESOLUTION.values() for band in bands)
@@ -117,11 +118,11 @@ def sentinel2(folder: Path, name: str, west: float, side: int, rng: np.random.Ge
 def dem(folder: Path, cover: GeoBox, rng: np.random.Generator) -> list[Granule]:
     """Tiles of a quarter degree, pixel-is-point, that meet near the middle of `cover`."""
     second = 1 / 3600
-    box = cover.geographic_extent.boundingbox
-    west, south = np.floor(box.left * 4) / 4, np.floor(box.bottom * 4) / 4
+    left, bottom, right, top = outline(cover).bounds
+    west, south = np.floor(left * 4) / 4, np.floor(bottom * 4) / 4
     tiles = []
-    for i in range(int(np.ceil(box.top * 4)) - int(south * 4)):
-        for j in range(int(np.ceil(box.right * 4)) - int(west * 4)):
+    for i in range(int(np.ceil(top * 4)) - int(south * 4)):
+        for j in range(int(np.ceil(right * 4)) - int(west * 4)):
             affine = Affine(second, 0, west + j / 4 - second / 2, 0, -second, south + (i + 1) / 4 + second / 2)
             grid = GeoBox((900, 900), affine, "EPSG:4326")
             heights = (800 + 200 * texture(rng, grid.shape, 8)).astype(np.float32)
@@ -141,7 +142,7 @@ def granule(name: str, product: str, folder: Path, bands: dict[str, Any], nodata
         ) as file:  # fmt: skip
             file.write(values, 1)
         assets[band] = Asset(href=str(path), grid=grid)
-    footprint = next(iter(assets.values())).grid.geographic_extent.geom  # type: ignore[union-attr]  # set just above
+    footprint = outline(next(iter(bands.values()))[1])
     moment = dt.datetime(2021, 6, 1, tzinfo=dt.UTC)
     return Granule(id=name, product=product, collection=product, datetime=moment, footprint=footprint, assets=assets)
 

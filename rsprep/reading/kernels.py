@@ -61,20 +61,24 @@ def usable(invalid: Any, any_invalid: bool, height: int, width: int, y: int, x: 
 
 
 @compiled
-def put(line: Any, count: int, out: Any, row: int, column: int, integer: bool, low: float, high: float) -> None:
-    """Store `count` values of `line`; to integers half away from zero, clipped to low..high."""
+def put(line: Any, out: Any, integer: bool, low: float, high: float) -> None:
+    """Store the start of `line` in the row `out`; to integers half away from zero, clipped to low..high.
+
+    Rows are handed over as slices: indexes that start at 0 are known not to be negative, and only
+    then do these loops run in vector registers.
+    """
     if not integer:
-        for k in range(count):
-            out[row, column + k] = line[k]
+        for k in range(out.size):
+            out[k] = line[k]
     elif low >= 0:
-        for k in range(count):
+        for k in range(out.size):
             value = min(max(line[k], np.float32(low)), np.float32(high))
-            out[row, column + k] = np.int32(value + np.float32(0.5))
+            out[k] = np.int32(value + np.float32(0.5))
     else:
-        for k in range(count):
+        for k in range(out.size):
             value = min(max(line[k], np.float32(low)), np.float32(high))
             half = np.float32(0.5) if value >= 0 else np.float32(-0.5)
-            out[row, column + k] = np.int32(value + half)
+            out[k] = np.int32(value + half)
 
 
 @compiled
@@ -137,11 +141,9 @@ def between(a: np.float32, b: np.float32, c: np.float32, d: np.float32, wx: np.f
 
 
 @compiled
-def clean_row(source: Any, start: int, index: Any, wx: Any, wy: Any, count: int, line: Any) -> None:
-    """Bilinear values of a row of a clean cell; `index` counts flat source pixels from `start`."""
-    flat = source.reshape(-1)
-    width = source.shape[1]
-    for k in range(count):
+def clean_row(flat: Any, start: int, width: int, index: Any, wx: Any, wy: Any, line: Any) -> None:
+    """Bilinear values of a row of a clean cell; `index` counts pixels of the `flat` source from `start`."""
+    for k in range(line.size):
         at = start + index[k]
         a, b = np.float32(flat[np.uint64(at)]), np.float32(flat[np.uint64(at + 1)])
         c, d = np.float32(flat[np.uint64(at + width)]), np.float32(flat[np.uint64(at + width + 1)])
@@ -157,12 +159,14 @@ def four_usable(invalid: Any, any_invalid: bool, height: int, width: int, y: int
         return True
     top, left = np.uint64(y), np.uint64(x)
     bottom, right = np.uint64(y + 1), np.uint64(x + 1)
-    return (invalid[top, left] | invalid[top, right] | invalid[bottom, left] | invalid[bottom, right]) == 0
+    bad: bool = (invalid[top, left] | invalid[top, right] | invalid[bottom, left] | invalid[bottom, right]) != 0
+    return not bad
 
 
 @compiled
 def mixed_row(
     source: Any,
+    flat: Any,
     invalid: Any,
     any_invalid: bool,
     start: int,
@@ -179,7 +183,6 @@ def mixed_row(
     `columns` are the source columns of the left neighbours. Pixels without a valid neighbour become 0.
     """
     height, width = source.shape
-    flat = source.reshape(-1)
     for k in range(count):
         at, x = start + index[k], columns[k]
         y = (at - x) // width
@@ -209,6 +212,7 @@ def bilinear(
 ) -> None:
     """Weigh the four nearest source pixels."""
     height, width = source.shape
+    flat = source.reshape(-1)
     longest = np.max(columns[1:] - columns[:-1])
     line = np.empty(longest, np.float32)
     wx, wy = np.empty(longest, np.float32), np.empty(longest, np.float32)
@@ -234,16 +238,16 @@ def bilinear(
                     wx[k], wy[k] = px - kx, py - ky
                     index[k] = np.int32(ky) * np.int32(width) + np.int32(kx)
                 if state == CLEAN:
-                    clean_row(source, y0 * width + x0, index, wx, wy, count, line)
+                    clean_row(flat, y0 * width + x0, width, index, wx, wy, line[:count])
                 else:
                     for k in range(count):
                         left[k] = x0 + int(np.floor(fx + sx * np.float32(k)))
-                    mixed_row(source, invalid, any_invalid, y0 * width + x0, index, wx, wy, left, count, line)
+                    mixed_row(source, flat, invalid, any_invalid, y0 * width + x0, index, wx, wy, left, count, line)
                     for k in range(count):
                         near_x, near_y = int(np.floor(x + dx * k)), int(np.floor(y + dy * k))
                         if not usable(invalid, any_invalid, height, width, near_y, near_x):
                             valid[row, first + k] = False
-                put(line, count, out, row, first, integer, low, high)
+                put(line, out[row, first : first + count], integer, low, high)
 
 
 @compiled
@@ -320,7 +324,7 @@ def cubic(
                             + d * np.float32(source[at, left + np.uint64(3)])
                         )
                     line[k] = total
-                put(line, count, out, row, first, integer, low, high)
+                put(line, out[row, first : first + count], integer, low, high)
 
 
 @compiled
@@ -366,7 +370,7 @@ def average(
                     else:
                         line[k] = np.float32(0)
                         valid[row, first + k] = False
-                put(line, count, out, row, first, integer, low, high)
+                put(line, out[row, first : first + count], integer, low, high)
 
 
 @compiled

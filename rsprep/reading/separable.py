@@ -98,8 +98,9 @@ def bilinear_separable(
         y1 = min(y0 + 1, height - 1)
         wy = row_weights[row]
         masked = dirty[y0] or dirty[y1]
+        upper, lower = source[y0], source[y1]
         for x in range(width):
-            a, b = np.float32(source[y0, x]), np.float32(source[y1, x])
+            a, b = np.float32(upper[x]), np.float32(lower[x])
             plain[x] = a + wy * (b - a)
         plain[width] = plain[width - 1]
         for column in range(columns.size):
@@ -124,7 +125,7 @@ def bilinear_separable(
             for column in range(columns.size):
                 if near_columns[column] < 0:
                     valid[row, column] = False
-        put(line, columns.size, out, row, 0, integer, low, high)
+        put(line, out[row], integer, low, high)
 
 
 @compiled

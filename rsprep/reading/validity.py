@@ -65,18 +65,20 @@ def _summarise(
         for block in range(blocks.shape[1]):
             first = block * BLOCK_PX
             last = min(first + BLOCK_PX, width)
-            bad = 0
+            part = values[row, first:last]
+            bad = np.int32(0)
             if has_sentinel:
-                for column in range(first, last):
-                    bad += values[row, column] == sentinel
+                for k in range(part.size):
+                    bad += np.int32(part[k] == sentinel)
             if floating:
-                for column in range(first, last):
+                for k in range(part.size):
                     # NaN for NaN and for infinity, zero for all else; unlike isfinite it runs in vector registers.
-                    rest = values[row, column] - values[row, column]
-                    bad += rest != rest
+                    rest = part[k] - part[k]
+                    bad += np.int32(rest != rest)
             if has_mask:
-                for column in range(first, last):
-                    bad += mask[row, column] == 0
+                seen = mask[row, first:last]
+                for k in range(seen.size):
+                    bad += np.int32(seen[k] == 0)
             if bad > 0:
                 blocks[row // BLOCK_PX, block] = 1
 
