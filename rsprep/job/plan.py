@@ -16,6 +16,7 @@ from rsprep.granule import Granule
 from rsprep.ground.aoi import Aoi, read_aoi
 from rsprep.ground.grid import Plan, plan_grid
 from rsprep.ground.shards import Shard
+from rsprep.ground.zones import METRES_PER_DEGREE
 from rsprep.job.records import identity_of
 from rsprep.job.shard import ShardTask
 from rsprep.products.acquisitions import unique_acquisitions
@@ -28,6 +29,8 @@ from rsprep.store.schema import Schema, multisource_schema
 PRODUCT_OF: Mapping[Layer, str] = {"s2": "sentinel2", "s1": "sentinel1", "lulc": "landcover", "terrain": "dem"}
 SAME_LATTICE_M = 1e-3
 """Pixel lattices closer than this are one."""
+KERNEL_DEGREES = 0.002
+"""Degrees beyond the AOI at which DEM pixels still matter."""
 _NEAR = 0.02
 """Degrees by which a shard's outline is widened before footprints, which providers round, are compared with it."""
 
@@ -145,13 +148,11 @@ def _find_all(
     config: BuildConfig, definition: SourceDefinition, source: Source, aoi: Aoi
 ) -> dict[str, tuple[Granule, ...]]:
     found: dict[str, tuple[Granule, ...]] = {}
-    # Chips may reach beyond the AOI by their own size when partial ones are kept.
-    side = config.grid.chip_size * config.grid.resolution / 111_000
-    area = _widened(aoi.geometry, side * 1.5) if config.grid.partial == "keep" else aoi.geometry
     for layer in config.layers:
         product = PRODUCT_OF[layer]
         timeless = product == "dem"
         start, end = (None, None) if timeless else (config.start, config.end)
+        area = _reached(config, aoi, product)
         granules = source.find(product, area, start, end, bands=_wanted_bands(config, definition, product))
         if product == "sentinel2":
             granules = _usable_scenes(config, definition, granules)
@@ -210,7 +211,7 @@ def _sea(config: BuildConfig, source: Source, granules: Mapping[str, tuple[Granu
     tiles = source.tile_list() if "terrain" in config.layers else None
     if tiles is None:
         return ()
-    area = _widened(aoi.geometry, 2 * config.grid.chip_size * config.grid.resolution / 111_000)
+    area = _reached(config, aoi, "dem")
     inside = aoi.geometry if config.grid.partial == "drop" else area
     have = shapely.union_all([granule.footprint for granule in granules["dem"]])
     for cell in tiles.land(inside):
@@ -222,6 +223,13 @@ def _sea(config: BuildConfig, source: Source, granules: Mapping[str, tuple[Granu
                 remedy="complete the DEM collection, or take the tile out of the area",
             )
     return tuple(tuple(cell.bounds) for cell in tiles.sea(area))
+
+
+def _reached(config: BuildConfig, aoi: Aoi, product: str) -> shapely.Geometry:
+    """Ground on which a product may be needed: partial chips reach beyond the AOI, and the DEM's kernel a little."""
+    if config.grid.partial == "keep":
+        return _widened(aoi.geometry, 1.5 * config.grid.chip_size * config.grid.resolution / METRES_PER_DEGREE)
+    return _widened(aoi.geometry, KERNEL_DEGREES) if product == "dem" else aoi.geometry
 
 
 def _widened(geometry: shapely.Geometry, degrees: float) -> shapely.Geometry:
