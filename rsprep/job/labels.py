@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,42 +18,60 @@ from rsprep.products.landcover import CLASSES, NODATA, LabelVotes, ProbabilityMe
 from rsprep.reading.mosaic import BandSpec
 from rsprep.sources.definition import LandCoverProduct
 
+Observation = tuple[NDArray[Any], NDArray[np.bool_]]
+"""Labels (y, x) or probabilities (9, y, x) of one granule, and where it has any."""
+
 
 def landcover(granules: Sequence[Granule], product: LandCoverProduct, settings: LandCover, reader: Reader) -> Made:
     """Mode of the labels, or argmax of the mean probability, in Dynamic World numbering."""
-    by_probability = settings.method == "probability"
-    running = ProbabilityMean(reader.shape) if by_probability else LabelVotes(reader.shape)
+    passes = [nearest_crs_first(group, reader.block) for _, group in by_date(granules)]
     contributions: list[Contribution] = []
-    for _, group in by_date(granules):
-        seen = blank_mask(reader.shape)
-        date: NDArray[Any] = (
-            np.full((len(CLASSES), *reader.shape), np.nan, np.float32)
-            if by_probability
-            else np.full(reader.shape, NODATA, np.uint8)
+    running: ProbabilityMean | LabelVotes
+    looks: Iterator[tuple[NDArray[Any], list[Contribution]]]
+    if settings.method == "probability":
+        running = ProbabilityMean(reader.shape)
+        blank = np.full((len(CLASSES), *reader.shape), np.nan, np.float32)
+        looks = (_mosaic(group, blank, lambda granule: _probabilities(granule, product, reader)) for group in passes)
+    else:
+        running = LabelVotes(reader.shape)
+        empty = np.full(reader.shape, NODATA, np.uint8)
+        # One small band a pass: read side by side. Nine bands are read side by side already.
+        looks = reader.pool.map(
+            lambda group: _mosaic(group, empty, lambda granule: _labels(granule, product, reader)), passes
         )
-        for granule in nearest_crs_first(group, reader.block):
-            if seen.all():
-                break
-            found = _probabilities(granule, product, reader) if by_probability else _labels(granule, product, reader)
-            if found is None:
-                continue
-            values, valid = found
-            new = valid & ~seen
-            np.copyto(date, values, where=new)
-            seen |= new
-            facts = facts_of(granule, {"platform": "platform"})
-            contributions.append(
-                Contribution(product="landcover", granule_id=granule.id, moment=granule.datetime, mask=new, facts=facts)
-            )
+    for date, given in looks:
         running.add(date)
+        contributions += given
     labels, _ = running.result(min_observations=settings.min_observations)
     # Clouds leave gaps in land cover on every date: a gap is counted as unlabelled, not as the end of the data.
     return Made(arrays={"lulc": labels}, covered=None, contributions=tuple(contributions))
 
 
-def _labels(
-    granule: Granule, product: LandCoverProduct, reader: Reader
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | None:
+def _mosaic(
+    group: Sequence[Granule], blank: NDArray[Any], observe: Callable[[Granule], Observation | None]
+) -> tuple[NDArray[Any], list[Contribution]]:
+    """One pass: the first granule that has a pixel gives it."""
+    date = blank.copy()
+    seen = blank_mask((date.shape[-2], date.shape[-1]))
+    contributions: list[Contribution] = []
+    for granule in group:
+        if seen.all():
+            break
+        found = observe(granule)
+        if found is None:
+            continue
+        values, valid = found
+        new = valid & ~seen
+        np.copyto(date, values, where=new)
+        seen |= new
+        facts = facts_of(granule, {"platform": "platform"})
+        contributions.append(
+            Contribution(product="landcover", granule_id=granule.id, moment=granule.datetime, mask=new, facts=facts)
+        )
+    return date, contributions
+
+
+def _labels(granule: Granule, product: LandCoverProduct, reader: Reader) -> Observation | None:
     """Labels (y, x) of one granule in Dynamic World numbering, and where it has any."""
     spec = BandSpec(dtype=product.dtype, nodata=product.nodata, resampling="nearest", categorical=True)
     layer = reader.layer(granule, ("label",), spec, reader.everything)
@@ -69,9 +87,7 @@ def _labels(
     return labels, layer.valid & (labels != NODATA)
 
 
-def _probabilities(
-    granule: Granule, product: LandCoverProduct, reader: Reader
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
+def _probabilities(granule: Granule, product: LandCoverProduct, reader: Reader) -> Observation | None:
     """Class probabilities (9, y, x) of one granule, and where it has any."""
     spec = BandSpec(dtype=product.probabilities_dtype, nodata=product.probabilities_nodata, resampling="bilinear")
     bands = tuple(f"p{index}" for index in range(len(CLASSES)))

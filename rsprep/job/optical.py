@@ -67,7 +67,8 @@ class Optical:
         only where it would still change a pixel.
         """
         shape = self.reader.shape
-        skies = [self._sky(group) for group in self.passes]
+        # One small band a pass: read side by side, since over a network each costs a round trip or two.
+        skies = list(self.reader.pool.map(self._sky, self.passes))
         observed = blank_mask(shape)
         if self.product.scl is not None and skies:
             clear = np.stack([clear for _, clear in skies])
