@@ -8,12 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from rsprep.errors import ConfigError, TimeError
+from rsprep.errors import ConfigError
+from rsprep.moments import check_order, parse_moment
 
 Layer = Literal["s2", "s1", "lulc", "terrain"]
 LAYERS: tuple[Layer, ...] = ("s2", "s1", "lulc", "terrain")
@@ -24,7 +25,7 @@ MAX_CONFIG_BYTES = 1_000_000
 class Section(BaseModel):
     """A group of settings; frozen, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Grid(Section):
@@ -49,7 +50,7 @@ class Grid(Section):
 class Sentinel2(Section):
     """Optical layer: surface reflectance and the mask of clear observations."""
 
-    bands: tuple[str, ...] = Field(S2_BANDS, min_length=1)
+    bands: tuple[str, ...] = Field(S2_BANDS, min_length=1, description="bands of the store, in this order")
     composite: Literal["best", "median"] = Field(
         "best", description="best: each pixel from the least cloudy date that is clear there; median: over clear dates"
     )
@@ -70,7 +71,9 @@ class Sentinel2(Section):
 class Sentinel1(Section):
     """Radar layer: backscatter in dB, composited in power."""
 
-    polarisations: tuple[Literal["VV", "VH"], ...] = Field(("VV", "VH"), min_length=1)
+    polarisations: tuple[Literal["VV", "VH"], ...] = Field(
+        ("VV", "VH"), min_length=1, description="polarisations of the store, in this order"
+    )
     orbit: Literal["auto", "ascending", "descending"] = Field(
         "auto", description="auto: the orbit direction that covers more of the AOI; the two are never mixed"
     )
@@ -100,8 +103,9 @@ class Select(Section):
 
     min_valid: float = Field(0.0, ge=0, le=1, description="least fraction of clear Sentinel-2 pixels")
     max_cloud: float = Field(1.0, ge=0, le=1, description="largest fraction of pixels observed but never clear")
-    quotas: dict[int, int] = Field(
-        default_factory=dict, description="land-cover class to the number of chips wanted with it as the largest class"
+    quotas: dict[Annotated[int, Field(ge=0, le=8)], Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="land-cover class, 0 to 8, to the number of chips wanted with it as the largest class",
     )
 
 
@@ -111,7 +115,7 @@ class Split(Section):
     fractions: tuple[float, float, float] = Field((0.7, 0.2, 0.1), description="shares of train, val and test blocks")
     block_km: float = Field(20.0, gt=0, description="side of a block on the ground")
     buffer_m: float = Field(1000.0, ge=0, description="least distance between chips of different splits")
-    seed: int = 0
+    seed: int = Field(0, description="another seed deals the blocks out differently")
 
     @field_validator("fractions")
     @classmethod
@@ -139,14 +143,22 @@ class Engine(Section):
 class BuildConfig(Section):
     """Everything `rsprep build-multisource` needs to know."""
 
-    aoi: str = Field(description="path of a GeoJSON or GeoPackage, or west,south,east,north")
-    out: str = Field(description="folder of the data set")
-    source: str = "planted"
+    aoi: str = Field(
+        min_length=1,
+        description="area of interest: path of a GeoJSON or GeoPackage, or west,south,east,north",
+        examples=["region.geojson"],
+    )
+    out: str = Field(min_length=1, description="folder of the data set", examples=["chips"])
+    source: str = Field(
+        "planted", description="name of a source definition in catalogs/sources, or path of a YAML file"
+    )
     endpoint: str | None = Field(None, description="STAC API or catalog.json that replaces the source's own")
-    start: dt.datetime | None = None
+    start: dt.datetime | None = Field(
+        None, description="begin of the time window, as 2021-06-01 or 2021-06-01T10:00:00Z; null leaves it open"
+    )
     end: dt.datetime | None = Field(None, description="end of the window; a bare date counts to its last moment")
     catalog: str = Field("./catalog", description="STAC catalog in which the finished data set is registered")
-    layers: tuple[Layer, ...] = Field(LAYERS, min_length=1)
+    layers: tuple[Layer, ...] = Field(LAYERS, min_length=1, description="what a chip holds")
     grid: Grid = Field(default_factory=Grid)
     sentinel2: Sentinel2 = Field(default_factory=Sentinel2)
     sentinel1: Sentinel1 = Field(default_factory=Sentinel1)
@@ -156,55 +168,35 @@ class BuildConfig(Section):
     split: Split = Field(default_factory=Split)
     engine: Engine = Field(default_factory=Engine)
 
+    @field_validator("layers")
+    @classmethod
+    def _named_once(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        if len(set(layers)) != len(layers):
+            raise ValueError("a layer is named twice")
+        return layers
+
     @field_validator("start", "end", mode="before")
     @classmethod
     def _utc(cls, value: Any, info: Any) -> Any:
         return parse_moment(value, is_end=info.field_name == "end")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.start and self.end and self.start > self.end:
-            raise TimeError(
-                "reversed",
-                "the time window ends before it starts",
-                value=f"{self.start.isoformat()} .. {self.end.isoformat()}",
-                remedy="swap --start and --end",
-            )
+    def _consistent(self) -> Self:
+        check_order(self.start, self.end)
+        needs: dict[Layer, dict[str, bool]] = {
+            "s2": {"grid.snap: source": self.grid.snap == "source", "select.max_cloud": self.select.max_cloud < 1},
+            "lulc": {"select.quotas": bool(self.select.quotas)},
+        }
+        for layer, settings in needs.items():
+            for setting, asked in settings.items():
+                if asked and layer not in self.layers:
+                    raise ConfigError(
+                        "needs-layer",
+                        f"{setting} needs the layer {layer}, which is not built",
+                        value=f"layers: {', '.join(self.layers)}",
+                        remedy=f"add {layer} to --layers, or leave {setting} out",
+                    )
         return self
-
-
-def parse_moment(value: Any, *, is_end: bool) -> dt.datetime | None:
-    """Read a date or datetime as UTC.
-
-    A bare date means its first moment, or its last when it ends a window. A datetime without a zone
-    is refused: local time would silently shift the window.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = (
-                dt.date.fromisoformat(value)
-                if len(value) <= 10
-                else dt.datetime.fromisoformat(value.replace("Z", "+00:00"))
-            )
-        except ValueError as error:
-            raise TimeError(
-                "unreadable", f"not a date ({error})", value=value, remedy="write 2021-06-01 or 2021-06-01T10:00:00Z"
-            ) from None
-    if isinstance(value, dt.datetime):
-        if value.tzinfo is None:
-            raise TimeError(
-                "naive",
-                "the time has no zone",
-                value=value.isoformat(),
-                remedy="add Z for UTC, as in 2021-06-01T10:00:00Z",
-            )
-        return value.astimezone(dt.UTC)
-    if isinstance(value, dt.date):
-        moment = dt.time.max if is_end else dt.time.min
-        return dt.datetime.combine(value, moment, tzinfo=dt.UTC)
-    raise TimeError("unreadable", "not a date", value=value, remedy="write 2021-06-01 or 2021-06-01T10:00:00Z")
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
@@ -241,29 +233,49 @@ def make_config(values: dict[str, Any]) -> BuildConfig:
 
 
 def _explain(error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    """First complaint of pydantic as a named error: cause, value and remedy in our words."""
+    # A misspelt key is told before the one that it leaves missing.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    location = first["loc"]
+    where = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(first["loc"][-1]), _known_keys(), n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else "see docs/configuration.md for the known keys"
-        return ConfigError("unknown-key", "this key is not known", value=where, remedy=remedy)
-    if first["type"] == "missing":
-        return ConfigError("missing", f"{where} is required", remedy=f"give {where}")
-    message = first["msg"].removeprefix("Value error, ")
+        return ConfigError("unknown-key", "this key is not known", value=where, remedy=_did_you_mean(location))
+    if first["type"] == "missing" and len(location) == 1:
+        return ConfigError("missing", f"{where} is required", remedy=f"give --{where}, or {where}: in --config")
+    if first["type"] == "model_type":
+        message = "this is a section with keys of its own"
+    else:
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    keys = [part for part in location if part in _homes()]
     return ConfigError(
-        f"bad-{first['loc'][-1] if isinstance(first['loc'][-1], str) else first['loc'][0]}".replace("_", "-"),
+        f"bad-{keys[-1]}".replace("_", "-"),
         f"{where}: {message}",
         value=first["input"],
-        remedy="see docs/configuration.md",
+        remedy="`rsprep config` lists every key with what it takes",
     )
 
 
-def _known_keys() -> list[str]:
-    keys = list(BuildConfig.model_fields)
-    for field in BuildConfig.model_fields.values():
+def _did_you_mean(location: tuple[int | str, ...]) -> str:
+    """The known key that an unknown one resembles, sought in its own section first, with the section it belongs to."""
+    wrong, section = str(location[-1]), ".".join(str(part) for part in location[:-1])
+    homes = _homes()
+    here = [key for key, sections in homes.items() if section in sections]
+    for keys in (here, list(homes)):
+        close = difflib.get_close_matches(wrong.lower().replace("-", "_"), keys, n=1)
+        if close:
+            home = section if section in homes[close[0]] else homes[close[0]][0]
+            return f"did you mean {'.'.join(part for part in (home, close[0]) if part)!r}?"
+    return "`rsprep config` lists every key"
+
+
+def _homes() -> dict[str, list[str]]:
+    """Every key with the sections that it occurs in; the top level is the section without a name."""
+    homes: dict[str, list[str]] = {key: [""] for key in BuildConfig.model_fields}
+    for name, field in BuildConfig.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            keys += list(field.annotation.model_fields)
-    return keys
+            for key in field.annotation.model_fields:
+                homes.setdefault(key, []).append(name)
+    return homes
 
 
 def dump_config(config: BuildConfig) -> str:

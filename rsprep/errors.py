@@ -7,6 +7,11 @@ stable name such as ``aoi/self-crossing``, so that scripts and people can look i
 
 from __future__ import annotations
 
+import re
+
+_SHOWN = 300
+_URL = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/'\"@]*@)?([^\s'\"?]*)(\?(?!\()[^\s'\"]+)?")
+
 
 class RsprepError(Exception):
     """Base of all errors rsprep raises.
@@ -17,16 +22,18 @@ class RsprepError(Exception):
     cause : one sentence: what is wrong.
     value : the offending value, shown as given; shortened when long.
     remedy : one sentence: what to do about it.
+
+    Names, passwords and queries within URLs are never shown: they may be credentials or signatures.
     """
 
     family = "rsprep"
     exit_code = 1
 
-    def __init__(self, name: str, cause: str, *, value: object = None, remedy: str = "") -> None:
+    def __init__(self, name: str, cause: str, *, value: object = None, remedy: str) -> None:
         super().__init__(name, cause, value, remedy)
         self.slug = name
-        self.cause = cause
-        self.value = value
+        self.cause = _without_secrets(cause)
+        self.value = _without_secrets(value) if isinstance(value, str) else value
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -40,11 +47,15 @@ class RsprepError(Exception):
     def __str__(self) -> str:
         text = f"{self.name}: {self.cause}"
         if self.value is not None:
-            shown = self.value if isinstance(self.value, str) else repr(self.value)
-            text += f"\n  got: {shown if len(shown) <= 300 else shown[:297] + '...'}"
+            shown = self.value if isinstance(self.value, str) else _without_secrets(repr(self.value))
+            text += f"\n  got: {shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + '...'}"
         if self.remedy:
             text += f"\n  fix: {self.remedy}"
         return text
+
+
+def _without_secrets(text: str) -> str:
+    return _URL.sub(lambda url: url[1] + url[2] + ("?(hidden)" if url[3] else ""), text)
 
 
 def _rebuild(kind: type[RsprepError], name: str, cause: str, value: object, remedy: str) -> RsprepError:

@@ -12,21 +12,24 @@ from rich.console import Console
 
 from rsprep.config import BuildConfig, dump_config, make_config, read_config
 from rsprep.granule import Granule
+from rsprep.ground.aoi import read_aoi
 from rsprep.job import seal as sealing
 from rsprep.job.embedded import with_embedded_source
-from rsprep.job.engine import describe_failure, run_all
+from rsprep.job.engine import check_scheduler, describe_failure, run_all
 from rsprep.job.estimate import Estimate, estimate
 from rsprep.job.journal import Journal
 from rsprep.job.journal_view import FILE_NAME, JournalView
+from rsprep.job.places import check_out
 from rsprep.job.plan import BuildPlan, make_plan
 from rsprep.job.planning import planned_shards, shard_of
 from rsprep.job.preflight import preflight
 from rsprep.job.progress import Progress, Silent
 from rsprep.job.shard import ShardTask, run_shard
-from rsprep.overview import LOCK_NAME, overview, report
+from rsprep.overview import LOCK_NAME, SAID, overview, report
 from rsprep.report.data import ReportData
 from rsprep.report.summary import print_summary
 from rsprep.report.words import bytes_text, count_text, seconds_text
+from rsprep.sources.definition import SourceDefinition
 from rsprep.stac import catalog
 from rsprep.store.seal import unseal_store
 from rsprep.store.write import clear_partials, create_store
@@ -76,7 +79,9 @@ def dry_run(config: BuildConfig | Mapping[str, Any] | str | Path) -> DryRun:
     ------
     InputError : as for :func:`build`.
     """
-    plan = make_plan(_settings(config))
+    settings = _settings(config)
+    _check_places(settings)
+    plan = make_plan(settings)
     return DryRun(plan=plan, figures=estimate(plan, plan.cut()))
 
 
@@ -106,6 +111,9 @@ def build(
     settings = _settings(config)
     watcher = progress or Silent()
     began = time.monotonic()
+    watcher.note(f"area: {read_aoi(settings.aoi).describe()}")
+    _check_places(settings)
+    check_scheduler(settings.engine)
     settings = with_embedded_source(settings, watcher)
     dataset = Path(settings.out)
     watcher.stage("plan")
@@ -119,6 +127,7 @@ def build(
             journal.plan(
                 planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found)
             )
+            journal.set_meta(SAID, _said(plan.definition))
         (dataset / LOCK_NAME).write_text(dump_config(settings), encoding="utf-8")
         if retry_failed and journal.retry_failed():
             unseal_store(dataset / sealing.STORE_NAME)
@@ -163,6 +172,17 @@ def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress,
     watcher.stage("report")
     report(dataset)
     journal.set_meta("sealed", True)
+
+
+def _check_places(settings: BuildConfig) -> None:
+    check_out(Path(settings.out))
+    catalog.check_home(settings.catalog)
+
+
+def _said(definition: SourceDefinition) -> dict[str, Any]:
+    """What the catalog and the report tell of a source whose definition may be gone by then."""
+    names = definition.products.names()
+    return {"licence": definition.licence, "collections": {name: definition.product(name).collection for name in names}}
 
 
 def _task_name(task: ShardTask) -> str:

@@ -15,7 +15,7 @@ import shapely
 import yaml
 from numpy.typing import NDArray
 
-from rsprep.errors import InputError
+from rsprep.errors import InputError, StoreError
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.footprint import chip_footprint
 from rsprep.job.journal_view import JournalView
@@ -37,13 +37,14 @@ from rsprep.report.data import (
 from rsprep.report.html import write_report
 from rsprep.report.render import render_chips
 from rsprep.report.words import count_text
-from rsprep.sources.definition import SourceDefinition, load_definition
 from rsprep.store.read import open_dataset
 from rsprep.store.schema import LULC_CLASSES, LULC_COLOURS, Schema
 from rsprep.store.write import read_schema
 
 LOCK_NAME = "config.lock.yaml"
 REPORT_NAME = "report.html"
+SAID = "source"
+"""Key under which the journal keeps what the source's definition said when the build was planned."""
 QUICKLOOKS = 12
 SOFTWARE = ("rsprep", "rasterio", "numpy", "numba", "zarr", "dask", "pystac-client", "pyproj")
 CLASSES = tuple(LandClass(name=name, colour=colour) for name, colour in zip(LULC_CLASSES, LULC_COLOURS, strict=True))
@@ -63,10 +64,9 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
     StoreError : there is no data set, or pictures are asked for before it is sealed.
     """
     folder = Path(dataset)
-    config = yaml.safe_load((folder / LOCK_NAME).read_text(encoding="utf-8"))
-    definition = load_definition(config["source"])
-    schema, _ = read_schema(folder / STORE_NAME)
     with JournalView.open(folder) as journal:
+        config = _locked_config(folder)
+        schema, _ = read_schema(folder / STORE_NAME)
         rows = list(journal.chips())
         counts = journal.counts()
         table = _table(rows, schema)
@@ -85,7 +85,7 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
             classes=CLASSES if "lulc" in schema.names else (),
             quicklooks=looks,
             legends=legends,
-            sources=_sources(rows, {one.id: one.datetime for one in journal.granules()}, definition),
+            sources=_sources(rows, {one.id: one.datetime for one in journal.granules()}, journal.meta(SAID)),
             timings=_timings(journal, counts.committed),
             configuration=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
             software={name: importlib.metadata.version(name) for name in SOFTWARE},
@@ -95,6 +95,21 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
                 "report": str(folder / REPORT_NAME),
             },
         )
+
+
+def _locked_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load((folder / LOCK_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        config = error
+    if not isinstance(config, dict):
+        raise StoreError(
+            "no-config",
+            "the data set's own configuration is missing or damaged",
+            value=str(folder / LOCK_NAME),
+            remedy="run the same build command again: it writes the file anew",
+        )
+    return config
 
 
 def _subtitle(config: dict[str, Any], schema: Schema) -> str:
@@ -184,7 +199,7 @@ def _quicklooks(folder: Path, table: ChipTable) -> tuple[tuple[Quicklook, ...], 
 
 
 def _sources(
-    rows: list[ChipRow], granules: Mapping[str, dt.datetime], definition: SourceDefinition
+    rows: list[ChipRow], granules: Mapping[str, dt.datetime], said: Mapping[str, Any]
 ) -> tuple[SourceRow, ...]:
     """What the committed chips were made from, product by product."""
     ids: dict[str, set[str]] = defaultdict(set)
@@ -198,12 +213,12 @@ def _sources(
     return tuple(
         SourceRow(
             product=product,
-            collection=definition.product(product).collection,
+            collection=said["collections"][product],
             granules=len(names),
             dates=_dates([granules[name] for name in names]) if product != "dem" else "",
             baseline=", ".join(sorted(facts[f"{product}_baseline"])),
             orbit=", ".join(sorted(facts[f"{product}_orbit"])),
-            licence=definition.licence,
+            licence=said["licence"],
             note=", ".join(sorted(facts[f"{product}_platform"])),
         )
         for product, names in sorted(ids.items())

@@ -32,29 +32,22 @@ def simulate(
 
         rsprep simulate world
     """
-    from rsprep.config import parse_moment
     from rsprep.ground.aoi import read_aoi
+    from rsprep.job.progress import counted
+    from rsprep.moments import check_order, parse_moment
     from rsprep.sources.planted import simulate as publish_world
 
     area = read_aoi(aoi).geometry if aoi else None
     first, last = parse_moment(start, is_end=False), parse_moment(end, is_end=True)
+    check_order(first, last)
     with watcher() as progress:
-        pieces = 0
-
-        def tell(done: int, total: int, _: str) -> None:
-            nonlocal pieces
-            if pieces == 0:
-                progress.stage("simulate", total=total, unit="scenes")
-            progress.advance(done - pieces)
-            pieces = done
-
         catalog = publish_world(
             out,
             seed=seed,
             aoi=area,
             start=first.date() if first else None,
             end=last.date() if last else None,
-            progress=tell,
+            progress=counted(progress, "simulate", "pieces"),
         )
     print(f"catalog  {catalog}\nregion   {out / 'region.geojson'}\npreview  {out / 'preview.png'}")
     return 0

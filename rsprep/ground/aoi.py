@@ -132,7 +132,7 @@ def _bbox(text: str) -> tuple[float, float, float, float]:
         east += 360.0
     if west >= east or south >= north or east - west > 360:
         raise AoiError(
-            "bad-bbox", "the box has no area or its south is above its north", value=text, remedy=_BBOX_REMEDY
+            "bbox-without-area", "the box has no area or its south is above its north", value=text, remedy=_BBOX_REMEDY
         )
     return west, south, east, north
 

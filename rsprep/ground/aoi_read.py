@@ -135,12 +135,12 @@ def _declared_crs(content: Mapping[str, Any]) -> CRS | None:
     if not found:
         return None
     if any(member != found[0] for member in found):
-        raise AoiError("unknown-crs", "the file declares several CRS", value=found, remedy="write it in one CRS")
+        raise AoiError("several-crs", "the file declares several CRS", value=found, remedy="write it in one CRS")
     member = found[0]
     name = member.get("properties", {}).get("name") if isinstance(member, dict) else None
     if not isinstance(name, str):
         remedy = "remove the member if the coordinates are longitude and latitude, or name an EPSG code"
-        raise AoiError("unknown-crs", "the 'crs' member names no CRS", value=member, remedy=remedy)
+        raise AoiError("crs-unnamed", "the 'crs' member names no CRS", value=member, remedy=remedy)
     return _crs(name)
 
 
@@ -160,7 +160,7 @@ def _crs(name: Any) -> CRS:
         raise AoiError("unknown-crs", f"PROJ does not know the CRS ({error})", value=str(name), remedy=remedy) from None
     if not (crs.is_geographic or crs.is_projected):
         remedy = "use a geographic or projected CRS"
-        raise AoiError("unknown-crs", "the CRS is not tied to the ground", value=str(name), remedy=remedy)
+        raise AoiError("crs-not-on-ground", "the CRS is not tied to the ground", value=str(name), remedy=remedy)
     return crs
 
 
@@ -178,7 +178,7 @@ def _read_geopackage(path: Path, layer: str) -> tuple[list[shapely.Polygon], CRS
         raise AoiError("empty", f"layer {chosen!r} holds no features", value=str(path), remedy=_ASK)
     if frame.crs is None:
         remedy = "set the layer's CRS, for example in QGIS"
-        raise AoiError("unknown-crs", f"layer {chosen!r} declares no CRS", value=str(path), remedy=remedy)
+        raise AoiError("crs-unnamed", f"layer {chosen!r} declares no CRS", value=str(path), remedy=remedy)
     features = [
         {"type": "Feature", "geometry": None if shape is None else shapely.geometry.mapping(shapely.force_2d(shape))}
         for shape in frame.geometry

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rsprep.config import BuildConfig
 from rsprep.ground.aoi import read_aoi
-from rsprep.job.progress import Progress
+from rsprep.ground.grid import plan_grid
+from rsprep.job.progress import Progress, counted
 from rsprep.sources.planted import publish
 
 NAME = "planted"
@@ -20,14 +21,16 @@ def with_embedded_source(config: BuildConfig, progress: Progress) -> BuildConfig
     if config.source != NAME or config.endpoint is not None:
         return config
     aoi = read_aoi(config.aoi)
+    if config.grid.snap == "utm":
+        plan_grid(aoi, config.grid, config.split)  # an area in which no chip fits is told before a file is written
     folder = Path(f"{config.out.rstrip('/')}.source")
     progress.note(f"no --endpoint: the planted world is simulated over the AOI in {folder}")
-    progress.stage("simulate")
     catalog = publish(
         0,
         aoi.geometry,
         folder,
         start=config.start.date() if config.start else DEFAULT_START,
         end=config.end.date() if config.end else DEFAULT_END,
+        progress=counted(progress, "simulate", "pieces"),
     )
     return config.model_copy(update={"endpoint": str(catalog)})

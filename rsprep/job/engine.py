@@ -113,6 +113,18 @@ def _client(engine: Engine) -> Iterator[Any]:
                 yield client
 
 
+def check_scheduler(engine: Engine) -> None:
+    """See that the cluster that `engine` names answers, before anything is written.
+
+    Raises
+    ------
+    ConfigError : ``no-scheduler``, ``no-workers`` or ``version-mismatch``.
+    """
+    if engine.scheduler not in ("threads", "processes"):
+        with _client(engine):
+            pass
+
+
 def _remote(client_class: Any, address: str) -> Any:
     """Client of a running cluster; a clear error if there is none, or if its versions differ from ours."""
     try:

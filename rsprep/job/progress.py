@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -29,3 +30,18 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Ignore the note."""
+
+
+def counted(progress: Progress, name: str, unit: str) -> Callable[[int, int, str], None]:
+    """A callback for work that tells ``(done, total, what)``: its first call begins the stage `name`."""
+    told: int | None = None
+
+    def tell(done: int, total: int, _: str) -> None:
+        nonlocal told
+        if told is None:
+            progress.stage(name, total=total, unit=unit)
+            told = 0
+        progress.advance(done - told)
+        told = done
+
+    return tell

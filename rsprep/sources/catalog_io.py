@@ -20,6 +20,7 @@ from rsprep.sources.signing import redact
 OLDEST = (1, 0)
 """Oldest STAC version read; before it, assets and projection were written under other names."""
 MAX_PAGES = 10_000
+_ADDRESS = "is this the address of a STAC API or a catalog.json?"
 
 
 class CatalogIO(StacApiIO):
@@ -49,10 +50,10 @@ class CatalogIO(StacApiIO):
                 "not-json",
                 f"the answer is not JSON ({error})",
                 value=f"{_shown(href)}: {redact(text[:80])!r}",
-                remedy="is this the address of a STAC API or a catalog.json?",
+                remedy=_ADDRESS,
             ) from None
         if not isinstance(content, dict):
-            raise CatalogError("not-stac", "the document holds no STAC object", value=_shown(href))
+            raise CatalogError("not-stac", "the document holds no STAC object", value=_shown(href), remedy=_ADDRESS)
         return content
 
     def read_checked(self, href: str | Link, parameters: dict[str, Any] | None = None, method: str = "GET") -> str:
@@ -66,7 +67,10 @@ class CatalogIO(StacApiIO):
                 "not-found", "there is no such file", value=_shown(href), remedy="check --endpoint"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise CatalogError("unreadable", f"the file cannot be read: {error}", value=_shown(href)) from None
+            remedy = "check its permissions, and that it is a text file"
+            raise CatalogError(
+                "unreadable", f"the file cannot be read: {error}", value=_shown(href), remedy=remedy
+            ) from None
         except APIError as error:
             raise _explain(error, _shown(href)) from None
 
@@ -124,10 +128,12 @@ def check_stac(document: dict[str, Any], where: str, *, kinds: tuple[str, ...]) 
             "not-stac",
             "the document is JSON but no STAC object (type and stac_version are missing)",
             value=where,
-            remedy="is this the address of a STAC API or a catalog.json?",
+            remedy=_ADDRESS,
         )
     if kind not in kinds:
-        raise CatalogError("wrong-type", f"expected a STAC {' or '.join(kinds)}, found {kind}", value=where)
+        raise CatalogError(
+            "wrong-type", f"expected a STAC {' or '.join(kinds)}, found {kind}", value=where, remedy=_ADDRESS
+        )
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST:
         raise CatalogError(

@@ -13,6 +13,8 @@ from rsprep.errors import ItemError
 
 WORLD = shapely.box(-180, -90, 180, 90)
 
+_REPAIR = "correct the item's geometry, or take the item out of the catalog"
+
 
 def read_footprint(item: dict[str, Any]) -> shapely.Geometry:
     """Footprint of an item: Polygon, or MultiPolygon where it crosses the antimeridian.
@@ -28,11 +30,16 @@ def read_footprint(item: dict[str, Any]) -> shapely.Geometry:
         outline = shapely.force_2d(shape(geometry))
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
         raise ItemError(
-            "bad-geometry", f"the footprint of item {name} is not GeoJSON: {error}", value=str(geometry)[:100]
+            "bad-geometry",
+            f"the footprint of item {name} is not GeoJSON: {error}",
+            value=str(geometry)[:100],
+            remedy=_REPAIR,
         ) from None
     bounds = outline.bounds
     if outline.is_empty or not np.isfinite(bounds).all():
-        raise ItemError("bad-geometry", f"the footprint of item {name} is empty", value=str(geometry)[:100])
+        raise ItemError(
+            "bad-geometry", f"the footprint of item {name} is empty", value=str(geometry)[:100], remedy=_REPAIR
+        )
     if bounds[0] < -360 or bounds[2] > 360 or bounds[1] < -90 or bounds[3] > 90:
         raise ItemError(
             "not-lonlat",
@@ -42,7 +49,12 @@ def read_footprint(item: dict[str, Any]) -> shapely.Geometry:
         )
     footprint = cut_at_antimeridian(outline)
     if footprint.is_empty or footprint.area == 0:
-        raise ItemError("bad-geometry", f"the footprint of item {name} encloses no ground", value=str(geometry)[:100])
+        raise ItemError(
+            "bad-geometry",
+            f"the footprint of item {name} encloses no ground",
+            value=str(geometry)[:100],
+            remedy=_REPAIR,
+        )
     return footprint
 
 

@@ -118,7 +118,12 @@ def _moment(name: object, text: object) -> dt.datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise ItemError("bad-datetime", f"item {name} has a time that cannot be read", value=text)
+        raise ItemError(
+            "bad-datetime",
+            f"item {name} has a time that cannot be read",
+            value=text,
+            remedy="STAC times are RFC 3339, as 2021-06-01T10:00:00Z",
+        )
     if moment.tzinfo is None:
         raise ItemError(
             "naive-datetime",

@@ -145,7 +145,9 @@ class _Tally:
         """Footprint of an item that passes; None for one that does not."""
         name = item.get("id")
         if not isinstance(name, str) or not name:
-            raise ItemError("no-id", f"an item of {collection} has no id", value=name)
+            raise ItemError(
+                "no-id", f"an item of {collection} has no id", value=name, remedy="give every item an id of its own"
+            )
         for key in ("properties", "assets"):
             if not isinstance(item.get(key), dict):
                 raise ItemError(

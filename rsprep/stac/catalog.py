@@ -18,6 +18,7 @@ from typing import Any
 
 from rsprep.errors import CatalogError, StoreError
 from rsprep.job.journal_view import JournalView
+from rsprep.job.places import check_folder
 from rsprep.stac.collection import Coverage, collection_json
 from rsprep.stac.items import FILE_NAME, STAC_VERSION, item_row, write_items
 from rsprep.store.seal import is_sealed
@@ -121,6 +122,18 @@ def register(dataset: str | Path, catalog: str | Path) -> Path:
         content["links"] = head + sorted([*children, link], key=lambda one: str(one["href"]))
         _write_json(home / CATALOG, content)
     return home / CATALOG
+
+
+def check_home(catalog: str | Path) -> None:
+    """See that :func:`register` can enter a data set in folder `catalog`, before work on it begins; writes nothing.
+
+    Raises
+    ------
+    CatalogError : ``not-a-catalog``, as :func:`register` does.
+    StoreError : ``not-a-folder`` or ``not-writable``.
+    """
+    check_folder(Path(catalog), "--catalog")
+    _read_catalog(Path(catalog) / CATALOG)
 
 
 def _read_catalog(file: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import shapely
 
-from rsprep.errors import ConfigError
+from rsprep.errors import ConfigError, TimeError
 from rsprep.sources.planted.acquisitions import optical_acquisitions, radar_passes, spread_days
 from rsprep.sources.planted.cogs import write_text
 from rsprep.sources.planted.dem import DEM, TILE_LIST, corners, write_dem_tile, write_tile_list
@@ -68,11 +68,14 @@ def publish(
     Raises
     ------
     ConfigError
-        ``out`` holds another publication, the period is turned round, the area is empty or lies
-        beyond 80° S or 84° N.
+        ``out`` holds another publication, the area is empty or lies beyond 80° S or 84° N.
+    TimeError
+        The period ends before it starts.
     """
     if end < start:
-        raise ConfigError("period", "the period ends before it starts", value=f"{start}..{end}", remedy="swap them")
+        raise TimeError(
+            "reversed", "the period ends before it starts", value=f"{start} .. {end}", remedy="swap start and end"
+        )
     if area.is_empty or area.area == 0:
         raise ConfigError("empty-area", "the area to publish is empty", value=area.wkt, remedy="give a polygon")
     if not (area.bounds[1] >= -80 and area.bounds[3] <= 84):

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 import shapely
 
-from rsprep.errors import ConfigError
+from rsprep.errors import ConfigError, TimeError
 from rsprep.sources.planted import optics, publish
 from rsprep.sources.planted.cogs import fingerprint
 from rsprep.sources.planted.ground import window
@@ -212,7 +212,7 @@ def test_another_world_does_not_go_into_the_same_folder(publication: Publication
 
 
 def test_a_period_turned_round_and_an_impossible_area_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="period"):
+    with pytest.raises(TimeError, match="reversed"):
         publish(0, AREA, tmp_path / "a", start=dt.date(2021, 6, 2), end=dt.date(2021, 6, 1))
     with pytest.raises(ConfigError, match="empty-area"):
         publish(0, shapely.Polygon(), tmp_path / "b", start=dt.date(2021, 6, 1), end=dt.date(2021, 6, 2))
