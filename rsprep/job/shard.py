@@ -97,7 +97,7 @@ def make_layers(task: ShardTask, reader: Reader) -> tuple[dict[str, Made], dict[
     """Every layer that the configuration asks for, and the seconds that each took."""
     config, products = task.config, task.definition.products
     makers: dict[str, Callable[[], Made]] = {}
-    if products.sentinel2 is not None:
+    if products.sentinel2 is not None and "s2" in config.layers:
         optical = Optical(
             task.granules["sentinel2"], products.sentinel2, config.sentinel2, reader, config.grid.chip_size
         )

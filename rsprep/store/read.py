@@ -55,7 +55,7 @@ def open_dataset(path: str | Path) -> xr.Dataset:
     dataset = _load_coordinates(xr.open_zarr(store, consolidated=True, chunks=None, zarr_format=3))
     shown = np.flatnonzero(dataset["committed"].to_numpy())
     in_shard = np.bincount(shown // schema.slots_per_shard)
-    chunks = {"chip": tuple(int(count) for count in in_shard if count)}
+    chunks = {"chip": tuple(int(count) for count in in_shard if count) or (0,)}
     dataset = dataset.isel(chip=shown)
     return dataset.assign({name: layer.variable.chunk(chunks) for name, layer in dataset.data_vars.items()})
 
