@@ -16,7 +16,7 @@ import rasterio
 from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterBlockError, RasterioError
 from rasterio.windows import Window as PixelWindow
 
 from rsprep.errors import RasterError, ReadError
@@ -119,11 +119,26 @@ def _read(
     if found is None:
         return None
     rows, columns = found
+    if file.nodatavals[asset.band - 1] is None and nodata != 0:
+        _refuse_holes(file, asset, rows, columns)
     values = file.read(asset.band, window=PixelWindow.from_slices(rows, columns))
     expected = (rows.stop - rows.start, columns.stop - columns.start)
     if values.shape != expected:
         raise _contradiction(asset, "short", f"asked for {expected} pixels", values.shape)
     return Window(values=values, grid=whole[rows, columns], file_grid=whole, resampling=chosen)
+
+
+def _refuse_holes(file: Any, asset: Asset, rows: slice, columns: slice) -> None:
+    """Blocks that a sparse file leaves out decode as 0, which is a value unless 0 is what marks missing pixels."""
+    height, width = file.block_shapes[asset.band - 1]
+    for i in range(rows.start // height, -(-rows.stop // height)):
+        for j in range(columns.start // width, -(-columns.stop // width)):
+            try:
+                file.block_size(asset.band, i, j)
+            except RasterBlockError:
+                raise _contradiction(
+                    asset, "hole", "a sparse file must declare its nodata value", f"no block at row {i}, column {j}"
+                ) from None
 
 
 def _checked_grid(file: Any, asset: Asset, nodata: float | None, dtype: str) -> GeoBox:

@@ -148,6 +148,21 @@ def test_classes_never_come_from_overviews(tmp_path: Path) -> None:
     np.testing.assert_array_equal(layer.values[0], values[2::4, 2::4])
 
 
+def test_a_hole_in_a_sparse_file_is_no_zero(tmp_path: Path) -> None:
+    """Pitfall 7: a block that was never written decodes as 0, which would be read as sea level or as water."""
+    path = tmp_path / "a.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", height=200, width=240, count=1, dtype="float32", crs="EPSG:32632",
+        transform=GRID.affine, tiled=True, blockxsize=64, blockysize=64, SPARSE_OK=True,
+    ) as file:  # fmt: skip
+        file.write(landscape((64, 64), dtype="float32"), 1, window=((0, 64), (0, 64)))
+    asset = Asset(href=str(path), grid=GRID)
+    there = utm(700_100, 5_399_900, (30, 30))
+    assert read_window(asset, there, nodata=-9999, dtype="float32") is not None
+    with pytest.raises(RasterError, match="hole"):
+        read_window(asset, TARGET, nodata=-9999, dtype="float32")
+
+
 def test_a_sidecar_changes_nothing(tmp_path: Path) -> None:
     values = landscape((200, 240))
     asset = write(tmp_path / "a.tif", values, GRID, 0)
