@@ -15,6 +15,7 @@ import shapely
 import yaml
 from numpy.typing import NDArray
 
+from rsprep import dynamic_world
 from rsprep.errors import InputError, StoreError
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.footprint import chip_footprint
@@ -38,7 +39,7 @@ from rsprep.report.html import write_report
 from rsprep.report.render import render_chips
 from rsprep.report.words import count_text
 from rsprep.store.read import open_dataset
-from rsprep.store.schema import LULC_CLASSES, LULC_COLOURS, Schema
+from rsprep.store.schema import Schema
 from rsprep.store.write import read_schema
 
 LOCK_NAME = "config.lock.yaml"
@@ -47,7 +48,10 @@ SAID = "source"
 """Key under which the journal keeps what the source's definition said when the build was planned."""
 QUICKLOOKS = 12
 SOFTWARE = ("rsprep", "rasterio", "numpy", "numba", "zarr", "dask", "pystac-client", "pyproj")
-CLASSES = tuple(LandClass(name=name, colour=colour) for name, colour in zip(LULC_CLASSES, LULC_COLOURS, strict=True))
+CLASSES = tuple(
+    LandClass(name=name, colour=colour)
+    for name, colour in zip(dynamic_world.CLASSES, dynamic_world.COLOURS, strict=True)
+)
 
 
 def report(dataset: str | Path) -> Path:
@@ -159,10 +163,10 @@ def _corners(row: ChipRow, schema: Schema) -> NDArray[np.float64]:
 
 
 def _shares(rows: list[ChipRow]) -> NDArray[np.float64]:
-    shares = np.full((len(rows), len(LULC_CLASSES)), np.nan)
+    shares = np.full((len(rows), len(CLASSES)), np.nan)
     for at, row in enumerate(rows):
         if "class_shares" in row.stats:
-            shares[at] = [row.stats["class_shares"].get(str(code), 0.0) for code in range(len(LULC_CLASSES))]
+            shares[at] = [row.stats["class_shares"].get(str(code), 0.0) for code in range(len(CLASSES))]
     return shares
 
 

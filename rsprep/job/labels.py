@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.config import LandCover
+from rsprep.dynamic_world import CLASSES, NODATA
 from rsprep.granule import Granule
-from rsprep.job.made import Contribution, Made
-from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
+from rsprep.job.made import Contribution, Made, PassMosaic
+from rsprep.job.reader import Reader, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.crosswalk import load_crosswalk
-from rsprep.products.landcover import CLASSES, NODATA, LabelVotes, ProbabilityMean
+from rsprep.products.landcover import LabelVotes, ProbabilityMean
 from rsprep.reading.mosaic import BandSpec
 from rsprep.sources.definition import LandCoverProduct
 
@@ -51,24 +52,20 @@ def _mosaic(
     group: Sequence[Granule], blank: NDArray[Any], observe: Callable[[Granule], Observation | None]
 ) -> tuple[NDArray[Any], list[Contribution]]:
     """One pass: the first granule that has a pixel gives it."""
-    date = blank.copy()
-    seen = blank_mask((date.shape[-2], date.shape[-1]))
+    date = PassMosaic(blank)
     contributions: list[Contribution] = []
     for granule in group:
-        if seen.all():
+        if date.full:
             break
         found = observe(granule)
         if found is None:
             continue
-        values, valid = found
-        new = valid & ~seen
-        np.copyto(date, values, where=new)
-        seen |= new
+        given = date.take(*found)
         facts = facts_of(granule, {"platform": "platform"})
         contributions.append(
-            Contribution(product="landcover", granule_id=granule.id, moment=granule.datetime, mask=new, facts=facts)
+            Contribution(product="landcover", granule_id=granule.id, moment=granule.datetime, mask=given, facts=facts)
         )
-    return date, contributions
+    return date.values, contributions
 
 
 def _labels(granule: Granule, product: LandCoverProduct, reader: Reader) -> Observation | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rsprep.config import Sentinel2
 from rsprep.granule import Granule
-from rsprep.job.made import Box, Contribution, Made
+from rsprep.job.made import Box, Contribution, Made, PassMosaic
 from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.composites import BestDate, median, rank_dates
@@ -170,23 +170,20 @@ class Optical:
     def _look(self, group: Sequence[Granule], box: Box) -> Look:
         """All bands of one pass on a box; the first granule that is valid at a pixel gives all of its bands."""
         shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-        values = np.full((len(self.settings.bands), *shape), NODATA, np.int16)
-        observed, clear = blank_mask(shape), blank_mask(shape)
+        one = PassMosaic(np.full((len(self.settings.bands), *shape), NODATA, np.int16))
+        clear = blank_mask(shape)
         origins: list[tuple[Granule, NDArray[np.bool_]]] = []
         for granule in group:
-            if observed.all():
+            if one.full:
                 break
             found = self._granule(granule, box)
             if found is None:
                 continue
             layer, sees_ground = found
-            new = layer.valid & ~observed
-            for band in range(len(values)):
-                np.copyto(values[band], layer.values[band], where=new)
-            clear |= new & sees_ground
-            observed |= new
-            origins.append((granule, new))
-        return Look(values=values, observed=observed, clear=clear, origins=tuple(origins))
+            given = one.take(layer.values, layer.valid)
+            clear |= given & sees_ground
+            origins.append((granule, given))
+        return Look(values=one.values, observed=one.seen, clear=clear, origins=tuple(origins))
 
     def _granule(self, granule: Granule, box: Box) -> tuple[Layer, NDArray[np.bool_]] | None:
         """Reflectance of one granule with one mask for all bands and the classification, and where it is clear."""

@@ -11,8 +11,8 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.config import Sentinel1
 from rsprep.granule import Granule
-from rsprep.job.made import Contribution, Made
-from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
+from rsprep.job.made import Contribution, Made, PassMosaic
+from rsprep.job.reader import Reader, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.sentinel1 import PowerMean, decibel, erode_border, to_power
 from rsprep.reading.control import ControlCache, pixel_lengths
@@ -33,20 +33,14 @@ def radar(granules: Sequence[Granule], product: Sentinel1Product, settings: Sent
     mean = PowerMean(len(settings.polarisations), shape)
     contributions: list[Contribution] = []
     for _, group in by_date(granules):
-        power = np.zeros((len(settings.polarisations), *shape), np.float32)
-        seen = blank_mask(shape)
+        one = PassMosaic(np.zeros((len(settings.polarisations), *shape), np.float32))
         for granule in nearest_crs_first(group, reader.block):
-            if seen.all():
+            if one.full:
                 break
             found = _granule_power(granule, product, settings, reader)
-            if found is None:
-                continue
-            values, valid = found
-            new = valid & ~seen
-            np.copyto(power, values, where=new)
-            seen |= new
-            contributions.append(_contribution(granule, product, new))
-        mean.add(power, seen)
+            if found is not None:
+                contributions.append(_contribution(granule, product, one.take(*found)))
+        mean.add(one.values, one.seen)
     measured = mean.count > 0
     return Made(arrays={"s1": decibel(mean.mean, measured)}, covered=measured, contributions=tuple(contributions))
 

@@ -14,8 +14,8 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rsprep.dynamic_world import CLASSES, NODATA
 from rsprep.errors import CatalogError, RasterError
-from rsprep.products.landcover import CLASSES, NODATA
 from rsprep.resources import shipped
 
 FOLDER = "catalogs/crosswalks"

@@ -12,32 +12,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.dynamic_world import CLASSES, NODATA
 from rsprep.errors import RasterError
 
-NODATA: Final = 255
-CLASSES: Final = (
-    "water",
-    "trees",
-    "grass",
-    "flooded_vegetation",
-    "crops",
-    "shrub_and_scrub",
-    "built",
-    "bare",
-    "snow_and_ice",
-)
-PALETTE: Final = (
-    "#419bdf",
-    "#397d49",
-    "#88b053",
-    "#7a87c6",
-    "#e49635",
-    "#dfc35a",
-    "#c4281b",
-    "#a59b8f",
-    "#b39fe1",
-)
-"""Colours of the classes as Dynamic World publishes them."""
 TOLERANCE: Final = 0.05
 """How far from 1 the probabilities of a pixel may sum before they are refused."""
 

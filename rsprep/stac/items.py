@@ -18,10 +18,11 @@ import shapely
 import stac_geoparquet.arrow
 
 import rsprep
+from rsprep.dynamic_world import CLASSES
 from rsprep.errors import StoreError
 from rsprep.ground.footprint import bbox_of, chip_footprint
 from rsprep.job.records import ChipRow
-from rsprep.store.schema import LULC_CLASSES, Schema
+from rsprep.store.schema import Schema
 
 FILE_NAME = "items.parquet"
 STAC_VERSION = "1.1.0"
@@ -150,7 +151,7 @@ def _class_shares(stats: Mapping[str, Any]) -> list[float] | None:
     """Share of the chip in each of the nine classes; None without land cover."""
     if "class_shares" not in stats:
         return None
-    return [float(stats["class_shares"].get(str(code), 0.0)) for code in range(len(LULC_CLASSES))]
+    return [float(stats["class_shares"].get(str(code), 0.0)) for code in range(len(CLASSES))]
 
 
 def _flat(groups: Mapping[str, Iterable[str]], joint: str) -> list[str]:

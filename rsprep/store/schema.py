@@ -15,35 +15,12 @@ from typing import Any
 import numpy as np
 
 from rsprep.config import BuildConfig
+from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import StoreError
 
 SCHEMA_VERSION = 1
 S2_NODATA = -32768
 S2_SCALE = 1e-4
-LULC_NODATA = 255
-LULC_CLASSES = (
-    "water",
-    "trees",
-    "grass",
-    "flooded_vegetation",
-    "crops",
-    "shrub_and_scrub",
-    "built",
-    "bare",
-    "snow_and_ice",
-)
-LULC_COLOURS = (
-    "#419bdf",
-    "#397d49",
-    "#88b053",
-    "#7a87c6",
-    "#e49635",
-    "#dfc35a",
-    "#c4281b",
-    "#a59b8f",
-    "#b39fe1",
-)
-"""Colour of each class as Dynamic World publishes it (Brown et al. 2022, doi:10.1038/s41597-022-01307-4)."""
 TERRAIN_BANDS = ("elevation", "slope", "aspect", "hillshade")
 
 
@@ -237,13 +214,13 @@ def _landcover(origin: str) -> Variable:
     attrs = {
         "long_name": "land cover in Dynamic World numbering",
         "units": "1",
-        "nodata": LULC_NODATA,
-        "flag_values": list(range(len(LULC_CLASSES))),
-        "flag_meanings": " ".join(LULC_CLASSES),
-        "flag_colors": " ".join(LULC_COLOURS),
+        "nodata": NODATA,
+        "flag_values": list(range(len(CLASSES))),
+        "flag_meanings": " ".join(CLASSES),
+        "flag_colors": " ".join(COLOURS),
         "origin": origin,
     }
-    return Variable(name="lulc", bands=None, band_dim=None, dtype="uint8", fill=LULC_NODATA, attrs=attrs)
+    return Variable(name="lulc", bands=None, band_dim=None, dtype="uint8", fill=NODATA, attrs=attrs)
 
 
 def _terrain() -> Variable:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from rsprep.dynamic_world import CLASSES, NODATA
 from rsprep.errors import CatalogError, RasterError
 from rsprep.products.crosswalk import Crosswalk, list_crosswalks, load_crosswalk
-from rsprep.products.landcover import CLASSES, NODATA
 from tests.support import real_data
 
 # Written down here a second time on purpose: code of the map to Dynamic World class.

@@ -5,11 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import RasterError
 from rsprep.products.landcover import (
-    CLASSES,
-    NODATA,
-    PALETTE,
     LabelVotes,
     ProbabilityMean,
     argmax_mean,
@@ -124,4 +122,4 @@ def test_class_shares() -> None:
     shares, unlabelled = class_shares(np.array([[0, 0, 8, NODATA]], np.uint8))
     assert shares.tolist() == [0.5, 0, 0, 0, 0, 0, 0, 0, 0.25]
     assert unlabelled == 0.25
-    assert len(CLASSES) == len(PALETTE) == 9
+    assert len(CLASSES) == len(COLOURS) == 9

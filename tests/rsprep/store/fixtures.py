@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.config import make_config
+from rsprep.dynamic_world import CLASSES
 from rsprep.granule import Granule
 from rsprep.job.columns import chip_columns
 from rsprep.job.journal import Journal
 from rsprep.job.records import ChipResult, PlannedChip, PlannedShard, ShardResult
 from rsprep.store.digest import chip_digest
-from rsprep.store.schema import LULC_CLASSES, Schema, multisource_schema
+from rsprep.store.schema import Schema, multisource_schema
 from rsprep.store.seal import seal_store
 from rsprep.store.write import create_store, write_shard
 
@@ -41,7 +42,7 @@ def shard_arrays(schema: Schema, seed: int, *, blank: Iterable[int] = ()) -> dic
         elif variable.name == "s2_valid":
             values = rng.integers(0, 2, empty.shape).astype("uint8")
         elif variable.name == "lulc":
-            values = rng.integers(0, len(LULC_CLASSES), empty.shape).astype("uint8")
+            values = rng.integers(0, len(CLASSES), empty.shape).astype("uint8")
         else:
             values = rng.normal(0, 10, empty.shape).astype("float32")
         values[rng.random(empty.shape) < 0.05] = variable.fill
