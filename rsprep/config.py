@@ -131,6 +131,9 @@ class Engine(Section):
     scheduler: str = Field("threads", description="threads, processes, or tcp://host:port of a running cluster")
     workers: int = Field(0, ge=0, description="0: one a core")
     retries: int = Field(3, ge=0, description="how often a failed read is tried again")
+    worker_ttl: float = Field(
+        60.0, gt=0, description="seconds of silence after which a local worker process counts as frozen (at least 5)"
+    )
 
     @field_validator("scheduler")
     @classmethod

@@ -111,6 +111,12 @@ class StoreError(InputError):
     family = "store"
 
 
+class BuildError(RsprepError):
+    """A build had to stop before its end. What is finished is kept: the same command goes on from there."""
+
+    family = "build"
+
+
 class ReadError(RsprepError):
     """Pixels could not be read. Never replaced by a number: the chips that need them are quarantined."""
 

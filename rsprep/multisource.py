@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,24 @@ from typing import Any
 from rich.console import Console
 
 from rsprep.config import BuildConfig, dump_config, make_config, read_config
+from rsprep.errors import StoreError
+from rsprep.files import write_text
 from rsprep.granule import Granule
 from rsprep.ground.aoi import read_aoi
+from rsprep.ground.grid import Plan
 from rsprep.job import seal as sealing
 from rsprep.job.embedded import with_embedded_source
-from rsprep.job.engine import check_scheduler, describe_failure, run_all
+from rsprep.job.engine import Done, check_scheduler, describe_failure, run_all
 from rsprep.job.estimate import Estimate, estimate
+from rsprep.job.halt import reason_to_stop, stopping_loudly
 from rsprep.job.journal import Journal
-from rsprep.job.journal_view import FILE_NAME, JournalView
+from rsprep.job.journal_view import JournalView, is_begun
 from rsprep.job.places import check_out
-from rsprep.job.plan import BuildPlan, make_plan
+from rsprep.job.plan import BuildPlan, build_identity, make_plan
 from rsprep.job.planning import planned_shards, shard_of
 from rsprep.job.preflight import preflight
 from rsprep.job.progress import Progress, Silent
+from rsprep.job.records import ShardResult
 from rsprep.job.shard import ShardTask, run_shard
 from rsprep.overview import LOCK_NAME, SAID, overview, report
 from rsprep.report.data import ReportData
@@ -31,6 +37,7 @@ from rsprep.report.summary import print_summary
 from rsprep.report.words import bytes_text, count_text, seconds_text
 from rsprep.sources.definition import SourceDefinition
 from rsprep.stac import catalog
+from rsprep.store.fence import admit_writers, dismiss_writers
 from rsprep.store.seal import unseal_store
 from rsprep.store.write import clear_partials, create_store
 
@@ -117,20 +124,18 @@ def build(
     settings = with_embedded_source(settings, watcher)
     dataset = Path(settings.out)
     watcher.stage("plan")
-    frozen = _frozen(dataset)
+    identity = build_identity(settings)
+    frozen = _frozen(dataset, identity)
     plan = make_plan(settings, frozen)
     grid = plan.cut() if frozen is None else None
     if grid is not None:
         preflight(plan, grid)
-    with Journal.resume(dataset, plan.identity) as journal:
+    with stopping_loudly(), Journal.resume(dataset, identity) as journal:
         if grid is not None:
-            journal.plan(
-                planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found)
-            )
-            journal.set_meta(SAID, _said(plan.definition))
-        (dataset / LOCK_NAME).write_text(dump_config(settings), encoding="utf-8")
-        if retry_failed and journal.retry_failed():
-            unseal_store(dataset / sealing.STORE_NAME)
+            _record(plan, grid, journal)
+        write_text(dataset / LOCK_NAME, dump_config(settings))
+        if retry_failed:
+            journal.retry_failed()
         if journal.meta("sealed", default=False) and not journal.counts().shards_pending:
             return Outcome(dataset=dataset, data=overview(dataset))
         journal.set_meta("sealed", False)
@@ -139,29 +144,57 @@ def build(
     return Outcome(dataset=dataset, data=overview(dataset))
 
 
+def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
+    """Record a new plan; what is told of its source goes first, so that no plan lacks it."""
+    if journal.is_planned:
+        raise StoreError(
+            "locked",
+            "another build began this data set at the same moment",
+            value=plan.config.out,
+            remedy="run the same command again: it goes on from there",
+        )
+    journal.set_meta(SAID, _said(plan.definition))
+    journal.plan(planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found))
+
+
 def _run(plan: BuildPlan, journal: Journal, store: Path, watcher: Progress) -> None:
     """Make every shard that is pending; each is recorded as soon as it is on the disk."""
-    create_store(store, plan.schema, journal.meta("n_shards"))
     clear_partials(store)
+    create_store(store, plan.schema, journal.meta("n_shards"))
+    unseal_store(store)
+    tasks = plan.tasks(
+        (shard_of(journal, row) for row in journal.pending()), str(store.resolve()), admit_writers(store)
+    )
     counts = journal.counts()
     watcher.stage("build", total=counts.pending, unit="chips")
-    pending = (shard_of(journal, row) for row in journal.pending())
-    for done in run_all(run_shard, plan.tasks(pending, str(store.resolve())), plan.config.engine, name=_task_name):
-        if done.result is not None:
-            journal.commit(done.result)
-            for reason in done.result.stats["failures"]:
-                watcher.note(f"{done.task.shard.shard_id}: {reason}")
-        else:
-            reason = describe_failure(done.error) if done.error is not None else "no result"
-            journal.fail(done.task.shard.index, reason)
-            watcher.note(f"{done.task.shard.shard_id}: {reason}")
-        watcher.advance(sum(1 for _ in done.task.shard.to_build))
+    # Closed here and now when anything is raised: the workers must be gone before the lock is.
+    with closing(run_all(run_shard, tasks, plan.config.engine, name=_task_name)) as finished:
+        for done in finished:
+            _settle(done, journal, watcher)
+
+
+def _settle(done: Done[ShardTask, ShardResult], journal: Journal, watcher: Progress) -> None:
+    """Record what became of one shard; raises what would meet every other shard as well."""
+    shard = done.task.shard
+    if done.result is not None:
+        journal.commit(done.result)
+        for reason in done.result.stats["failures"]:
+            watcher.note(f"{shard.shard_id}: {reason}")
+    else:
+        stop = reason_to_stop(done.error)
+        if stop is not None:
+            raise stop from done.error
+        reason = describe_failure(done.error) if done.error is not None else "no result"
+        journal.fail(shard.index, reason)
+        watcher.note(f"{shard.shard_id}: {reason}")
+    watcher.advance(sum(1 for _ in shard.to_build))
 
 
 def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> None:
     """Select, seal, catalogue and report."""
     store = dataset / sealing.STORE_NAME
     watcher.stage("seal")
+    dismiss_writers(store)
     sealing.apply_selection(journal, plan.config, plan.schema, store)
     sealing.seal(journal, plan.schema, store)
     journal.set_meta("seconds", journal.meta("seconds", 0.0) + time.monotonic() - began)
@@ -195,9 +228,13 @@ def _settings(config: BuildConfig | Mapping[str, Any] | str | Path) -> BuildConf
     return make_config(dict(config) if isinstance(config, Mapping) else read_config(config))
 
 
-def _frozen(dataset: Path) -> list[Granule] | None:
-    """Granules of a build that was planned before; None for a new one."""
-    if not (dataset / FILE_NAME).is_file():
+def _frozen(dataset: Path, identity: Mapping[str, Any]) -> list[Granule] | None:
+    """Granules of a build that was planned before; None for a new one.
+
+    Another configuration is refused here already, before the old granules meet new settings.
+    """
+    if not is_begun(dataset):
         return None
     with JournalView.open(dataset) as journal:
+        journal.require_identity(identity)
         return list(journal.granules()) if journal.is_planned else None

@@ -10,18 +10,18 @@ import itertools
 import logging
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from rsprep.config import Engine
-from rsprep.errors import ConfigError, RsprepError
+from rsprep.errors import BuildError, ConfigError, RsprepError
 
 TASKS_PER_WORKER = 2
 ALLOWED_FAILURES = 3
-WORKER_TTL = "60s"
 CONNECT_TIMEOUT = "15s"
 
 Task = TypeVar("Task")
@@ -39,11 +39,17 @@ class Done(Generic[Task, Result]):
 
 def run_all(
     work: Callable[[Task], Result], tasks: Iterable[Task], engine: Engine, *, name: Callable[[Task], str]
-) -> Iterator[Done[Task, Result]]:
+) -> Generator[Done[Task, Result], None, None]:
     """Run `work` over `tasks` and yield each as it ends; errors are yielded, not raised.
 
     A worker that dies or freezes loses its task to another worker; a task that took
-    several workers down with it is given up and yielded with its error.
+    several workers down with it is given up and yielded with its error. Close the iterator
+    when it is left early: the workers go with it.
+
+    Raises
+    ------
+    ConfigError : ``no-scheduler``, ``no-workers`` or ``version-mismatch``.
+    BuildError : ``scheduler-lost``.
     """
     with _client(engine) as client:
         yield from _stream(client, work, tasks, name)
@@ -56,9 +62,11 @@ def _stream(
 
     waiting = iter(tasks)
     running: dict[str, Task] = {}
+    # A cluster takes tasks of one key for one task, whoever sends them.
+    session = uuid.uuid4().hex
 
     def submit(task: Task) -> Any:
-        key = f"{name(task)}-{os.getpid()}"
+        key = f"{name(task)}-{session}"
         running[key] = task
         return client.submit(work, task, key=key, pure=False)
 
@@ -66,6 +74,13 @@ def _stream(
     futures = as_completed([submit(task) for task in itertools.islice(waiting, in_flight)])
     for future in futures:
         task = running.pop(future.key)
+        if future.status == "cancelled":
+            raise BuildError(
+                "scheduler-lost",
+                "the Dask scheduler is gone",
+                value=client.scheduler.address if client.scheduler else None,
+                remedy="start it again; the same command then goes on from here",
+            )
         error = future.exception() if future.status != "finished" else None
         result = future.result() if error is None else None
         future.release()
@@ -82,7 +97,7 @@ def _client(engine: Engine) -> Iterator[Any]:
 
     settings = {
         "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
-        "distributed.scheduler.worker-ttl": WORKER_TTL,
+        "distributed.scheduler.worker-ttl": f"{engine.worker_ttl:g}s",
         "distributed.worker.daemon": True,
         "distributed.admin.large-graph-warning-threshold": "100MB",
         "distributed.comm.timeouts.connect": CONNECT_TIMEOUT,

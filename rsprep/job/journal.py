@@ -8,16 +8,14 @@ be one file that opens from a read-only place, too.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from rsprep.errors import StoreError
 from rsprep.granule import Granule
-from rsprep.job.journal_view import FILE_NAME, JOURNAL_VERSION, JournalView, connect
+from rsprep.job.journal_view import FILE_NAME, JOURNAL_VERSION, JournalView, connect, dump
 from rsprep.job.lock import DatasetLock
 from rsprep.job.records import PlannedShard, ShardResult
 
@@ -87,17 +85,7 @@ class Journal(JournalView):
                 self._put("identity", identity)
             return
         self._require_version("journal")
-        found = self.meta("identity")
-        normal = json.loads(_dump(identity))
-        differing = sorted(key for key in {*found, *normal} if found.get(key) != normal.get(key))
-        if differing:
-            shown = ", ".join(f"{key}: {found.get(key)!r} then, {normal.get(key)!r} now" for key in differing)
-            raise StoreError(
-                "other-config",
-                f"the data set was begun with another configuration ({', '.join(differing)})",
-                value=shown,
-                remedy="resume with the same settings, or choose another --out",
-            )
+        self.require_identity(identity)
 
     def plan(self, shards: Iterable[PlannedShard], granules: Iterable[Granule] = ()) -> None:
         """Record the whole plan in one transaction; a plan is recorded once.
@@ -108,13 +96,13 @@ class Journal(JournalView):
             raise ValueError("the plan is recorded already")
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO granules VALUES (?, ?, ?)", ((g.product, g.id, _dump(g.to_json())) for g in granules)
+                "INSERT INTO granules VALUES (?, ?, ?)", ((g.product, g.id, dump(g.to_json())) for g in granules)
             )
             n_shards = n_chips = 0
             for shard in shards:
                 self._db.execute(
                     "INSERT INTO shards (shard_index, shard_id, record, state) VALUES (?, ?, ?, ?)",
-                    (shard.index, shard.shard_id, _dump(shard.record), "planned" if shard.has_work else "done"),
+                    (shard.index, shard.shard_id, dump(shard.record), "planned" if shard.has_work else "done"),
                 )
                 self._db.executemany(
                     "INSERT INTO chips (slot, chip_id, shard_index, state, excluded, reason, record)"
@@ -127,7 +115,7 @@ class Journal(JournalView):
                             "rejected" if chip.reject else "planned",
                             bool(chip.reject),
                             chip.reject or "",
-                            _dump(chip.record),
+                            dump(chip.record),
                         )
                         for chip in shard.chips
                     ),
@@ -150,7 +138,7 @@ class Journal(JournalView):
                 changed = self._db.execute(
                     "UPDATE chips SET state = ?, reason = ?, digest = ?, stats = ?"
                     " WHERE slot = ? AND shard_index = ? AND state = 'planned'",
-                    (chip.state, chip.reason, chip.digest, _dump(chip.stats), chip.slot, result.index),
+                    (chip.state, chip.reason, chip.digest, dump(chip.stats), chip.slot, result.index),
                 )
                 if changed.rowcount != 1:
                     raise ValueError(f"slot {chip.slot} is no pending chip of shard {result.index}")
@@ -179,7 +167,7 @@ class Journal(JournalView):
                 result.seconds,
                 result.bytes_read,
                 result.peak_rss,
-                _dump(result.stats),
+                dump(result.stats),
                 result.index,
             ),
         )
@@ -221,18 +209,15 @@ class Journal(JournalView):
             self._put(key, value)
 
     def _put(self, key: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _dump(value)))
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # on a full disk, SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

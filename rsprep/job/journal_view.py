@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -135,6 +135,20 @@ class JournalView:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return default if row is None else json.loads(row[0])
 
+    def require_identity(self, identity: Mapping[str, Any]) -> None:
+        """Raise StoreError ``other-config``, naming what differs, unless the data set was begun with `identity`."""
+        found = self.meta("identity")
+        normal = json.loads(dump(identity))
+        differing = sorted(key for key in {*found, *normal} if found.get(key) != normal.get(key))
+        if differing:
+            shown = ", ".join(f"{key}: {found.get(key)!r} then, {normal.get(key)!r} now" for key in differing)
+            raise StoreError(
+                "other-config",
+                f"the data set was begun with another configuration ({', '.join(differing)})",
+                value=shown,
+                remedy="resume with the same settings, or choose another --out",
+            )
+
     def _has_tables(self) -> bool:
         return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'chips'").fetchone() is not None
 
@@ -149,6 +163,28 @@ class JournalView:
                 value=version,
                 remedy="use the release that began the data set",
             )
+
+
+def is_begun(dataset: str | Path) -> bool:
+    """True where a build has begun; a file without tables, left by a death in the first moment, does not count.
+
+    Raises
+    ------
+    StoreError : ``not-a-journal``.
+    """
+    path = Path(dataset) / FILE_NAME
+    if not path.is_file():
+        return False
+    with JournalView(connect(path, query_only=True)) as view:
+        try:
+            return view._has_tables()
+        except sqlite3.DatabaseError as error:
+            raise _not_a_journal(f"{path}: {error}") from None
+
+
+def dump(value: Any) -> str:
+    """`value` as the journal keeps it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:

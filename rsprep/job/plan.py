@@ -53,11 +53,6 @@ class BuildPlan:
     """Cells of the DEM's tile grid that were never published, as west, south, east, north."""
     schema: Schema
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What a resumed build must have in common with this one."""
-        return identity_of(self.config, **_fingerprints(self.aoi, self.definition))
-
     def cut(self) -> Plan:
         """The chips and shards of a new build; a resumed one has them in its journal.
 
@@ -68,8 +63,8 @@ class BuildPlan:
         offsets = _lattice_offsets(self.config, self.granules)
         return plan_grid(self.aoi, self.config.grid, self.config.split, offsets)
 
-    def tasks(self, shards: Iterable[Shard], store: str) -> Iterator[ShardTask]:
-        """One task for each shard, made when it is asked for."""
+    def tasks(self, shards: Iterable[Shard], store: str, token: str) -> Iterator[ShardTask]:
+        """One task for each shard, made when it is asked for; `token` admits them to the store as writers."""
         index = _FootprintIndex(self.granules)
         signer = self.source.signer()
         for shard in shards:
@@ -81,9 +76,20 @@ class BuildPlan:
                 granules=index.near(outline),
                 sea=tuple(box for box in self.sea if shapely.box(*box).intersects(outline)),
                 store=store,
+                token=token,
                 schema=self.schema,
                 signer=signer,
             )
+
+
+def build_identity(config: BuildConfig) -> dict[str, Any]:
+    """What a resumed build must have in common with the one that began.
+
+    Raises
+    ------
+    AoiError, CatalogError : the AOI or the source definition cannot be read.
+    """
+    return identity_of(config, **_fingerprints(read_aoi(config.aoi), load_definition(config.source)))
 
 
 def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> BuildPlan:

@@ -28,6 +28,7 @@ from rsprep.reading.access import ReadPolicy
 from rsprep.sources.definition import SourceDefinition
 from rsprep.sources.signing import Signer
 from rsprep.store.digest import chip_digest
+from rsprep.store.fence import require_writer
 from rsprep.store.schema import Schema
 from rsprep.store.write import write_shard
 
@@ -48,6 +49,8 @@ class ShardTask:
     sea: tuple[tuple[float, float, float, float], ...]
     """DEM tiles that were never published: west, south, east, north."""
     store: str
+    token: str
+    """Admits to the store as a writer, see :mod:`rsprep.store.fence`."""
     schema: Schema
     signer: Signer
 
@@ -65,10 +68,12 @@ class ChipPixels:
 def run_shard(task: ShardTask) -> ShardResult:
     """Read, make, cut, judge and write one shard; returns what became of each of its chips.
 
-    Raises nothing for unreadable granules (their chips are quarantined); anything else that is
-    raised is a defect or a full disk, and quarantines the whole shard.
+    Raises nothing for unreadable granules (their chips are quarantined). A full disk, or a store that
+    is out of reach or taken over, raises and ends the build; anything else that is raised is a defect
+    and quarantines the whole shard.
     """
     began = time.perf_counter()
+    require_writer(task.store, task.token)
     wanted = dict(task.shard.to_build)
     box = _box_around(wanted, task.shard.block_chips, task.config.grid.chip_size)
     with ThreadPoolExecutor(READ_THREADS) as pool:
@@ -197,6 +202,7 @@ def _write(task: ShardTask, chips: Sequence[ChipPixels]) -> None:
         if chip.result.state == "committed":
             for name, values in chip.arrays.items():
                 whole[name][chip.slot] = values
+    require_writer(task.store, task.token)
     write_shard(task.store, schema, task.shard.index, whole)
 
 

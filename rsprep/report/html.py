@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from rsprep.files import write_text
 from rsprep.report import charts
 from rsprep.report.colours import HATCH_LINE, HATCH_PAPER
 from rsprep.report.data import SPLITS, ChipTable, Counts, ReportData, Timings
@@ -34,13 +34,7 @@ def write_report(data: ReportData, path: str | Path) -> Path:
     `path`.
     """
     path = Path(path)
-    page = render_html(data)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, render_html(data))
     return path
 
 

@@ -10,13 +10,13 @@ import datetime as dt
 import fcntl
 import json
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rsprep.errors import CatalogError, StoreError
+from rsprep.files import SUFFIX, write_text
 from rsprep.job.journal_view import JournalView
 from rsprep.job.places import check_folder
 from rsprep.stac.collection import Coverage, collection_json
@@ -113,6 +113,8 @@ def register(dataset: str | Path, catalog: str | Path) -> Path:
     collection = json.loads((folder / COLLECTION).read_text(encoding="utf-8"))
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home):
+        for stale in home.glob(f".{CATALOG}.*{SUFFIX}"):  # of a process that was killed while it wrote
+            stale.unlink()
         content = _read_catalog(home / CATALOG)
         href = _relative(folder / COLLECTION, home)
         link = {"rel": "child", "href": href, "type": "application/json", "title": collection.get("title", href)}
@@ -171,9 +173,4 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

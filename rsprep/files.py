@@ -1,0 +1,19 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+SUFFIX = ".partial"
+"""Ends the names of files that are being written; what a killed writer leaves behind is known by it."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text to a temporary sibling, then put it in the place of `path`."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{SUFFIX}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
