@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 
-import click
 import typer
 from rich.console import Console
 
 from rsprep import __version__
-from rsprep.cli import build, dataset, simulate
+from rsprep.cli import build, dataset, recipe, simulate
 from rsprep.errors import RsprepError
 
 STOPPED = 130
+Usage: type[Exception] = typer.BadParameter.__mro__[2]
+"""Base of the errors in options and arguments; reached this way since typer carries a copy of click of its own."""
 
 app = typer.Typer(
     name="rsprep",
@@ -27,6 +31,7 @@ app = typer.Typer(
 build.register(app)
 simulate.register(app)
 dataset.register(app)
+recipe.register(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,19 +52,23 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
-    except click.ClickException as wrong:
-        wrong.show()
-        return wrong.exit_code
+        return int(app(args=arguments, standalone_mode=False) or 0)
     except RsprepError as error:
         show_error(error)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         print("stopped; the same command goes on from here", file=sys.stderr)
         return STOPPED
-    return int(code or 0)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does. Python would complain when it flushes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if isinstance(error, Usage):
+            error.show()  # type: ignore[attr-defined]  # a click exception
+            return 2
+        show_defect(error)
+        return 1
 
 
 def show_error(error: RsprepError) -> None:
@@ -71,6 +80,26 @@ def show_error(error: RsprepError) -> None:
     console.print(cause, markup=False, highlight=False)
     for line in rest:
         console.print(line, markup=False, highlight=False)
+
+
+def show_defect(error: Exception) -> None:
+    """Say on standard error that rsprep itself failed, and keep the traceback in a file to send."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="rsprep-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as log:
+        log.write(f"rsprep {__version__}, Python {sys.version}\n\n")
+        log.writelines(traceback.format_exception(error))
+    console = Console(stderr=True, soft_wrap=True)
+    system = isinstance(error, OSError) and error.errno is not None
+    head = "the system refused" if system else "unexpected, a defect of rsprep itself"
+    console.print(f"[bold red]error[/] [bold]{head}[/]", end=": ", highlight=False)
+    console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+    remedy = (
+        "see to disk space and permissions, then run the same command again"
+        if system
+        else "report it, with that file"
+    )
+    console.print(f"  traceback: {log.name}\n  fix: {remedy}", markup=False, highlight=False)
 
 
 def run() -> None:

@@ -18,6 +18,7 @@ from rsprep.ground.aoi_rings import to_lonlat
 from rsprep.ground.zones import NORTH_LIMIT, SOUTH_LIMIT
 
 _GEOD = Geod(ellps="WGS84")
+_GLOBE_KM2 = 510_065_621.7
 _BBOX = re.compile(r"[^,/\\]*(,[^,/\\]*){2,}")
 _BBOX_REMEDY = "write west,south,east,north in degrees, as 12.1,47.9,12.6,48.2"
 
@@ -37,11 +38,10 @@ class Aoi:
     @cached_property
     def area_km2(self) -> float:
         """Area on the ellipsoid. Edges are straight in longitude and latitude, as GeoJSON says."""
-        dense = shapely.segmentize(self.geometry, 0.05)
-        return (
-            sum(_GEOD.geometry_area_perimeter(shapely.orient_polygons(part))[0] for part in shapely.get_parts(dense))
-            / 1e6
-        )
+        dense = shapely.orient_polygons(shapely.segmentize(self.geometry, 0.05))
+        areas = [_GEOD.geometry_area_perimeter(part)[0] / 1e6 for part in shapely.get_parts(dense)]
+        # Of more than half the globe, what lies outside is measured, as a negative area.
+        return float(sum(area + _GLOBE_KM2 if area < 0 else area for area in areas))
 
     @cached_property
     def centroid(self) -> tuple[float, float]:
@@ -93,7 +93,8 @@ def read_aoi(text: str) -> Aoi:
     """
     text = text.strip()
     if _BBOX.fullmatch(text) and not text.endswith(("json", "gpkg")):
-        geometry = to_lonlat([shapely.box(*_bbox(text))], None)
+        # Short edges: one of more than 180° would be taken for a crossing of the antimeridian.
+        geometry = to_lonlat([shapely.segmentize(shapely.box(*_bbox(text)), 90.0)], None)
     else:
         geometry = to_lonlat(*read_file(text))
     _, south, _, north = geometry.bounds

@@ -13,6 +13,7 @@ from pystac.utils import make_absolute_href
 
 from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Asset, Granule
+from rsprep.products.sentinel1 import CALIBRATION_KEYS
 from rsprep.products.sentinel2 import dn_offset
 from rsprep.sources.definition import Band, Product, Sentinel1Product, Sentinel2Product, SourceDefinition
 from rsprep.sources.projection import check_place, read_grid
@@ -138,7 +139,7 @@ def _named_properties(rules: Product) -> list[str]:
     if isinstance(rules, Sentinel2Product):
         named = [rules.tile, rules.baseline, rules.offset_applied]
     elif isinstance(rules, Sentinel1Product):
-        named = [rules.orbit]
+        named = [rules.orbit, *CALIBRATION_KEYS]
     else:
         named = []
     return [key for key in named if isinstance(key, str)]

@@ -183,3 +183,11 @@ def test_real_region_with_a_declared_crs() -> None:
     area = read_aoi(str(real_data("s2-timeseries-33uwp") / "roi.geojson"))
     assert area.area_km2 == pytest.approx(21.6, abs=0.1)
     assert area.centroid == pytest.approx((15.43, 48.51), abs=0.01)
+
+
+@pytest.mark.parametrize(("text", "share"), [("-170,-70,170,70", 340 / 360), ("0,-70,200,70", 200 / 360)])
+def test_a_box_wider_than_half_the_globe_is_no_crossing(text: str, share: float) -> None:
+    area = read_aoi(text)
+    assert area.area_km2 == pytest.approx(510.07e6 * math.sin(math.radians(70)) * share, rel=2e-3)
+    assert not area.geometry.contains(shapely.Point(-179.0 if text.startswith("-170") else -100.0, 0.0))
+    assert area.geometry.contains(shapely.Point(1.0, 0.0))
