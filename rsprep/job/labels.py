@@ -44,8 +44,8 @@ def landcover(granules: Sequence[Granule], product: LandCoverProduct, settings: 
         running.add(date)
         contributions += given
     labels, _ = running.result(min_observations=settings.min_observations)
-    # Clouds leave gaps in land cover on every date: a gap is counted as unlabelled, not as the end of the data.
-    return Made(arrays={"lulc": labels}, covered=None, contributions=tuple(contributions))
+    # Clouds leave gaps in land cover on every date.
+    return Made(arrays={"lulc": labels}, covered=labels != NODATA, patchy=True, contributions=tuple(contributions))
 
 
 def _mosaic(

@@ -61,8 +61,10 @@ class Made:
 
     arrays: Mapping[str, NDArray[Any]]
     """Variable of the store to pixels, shape ([bands], y, x), nodata where nothing is known."""
-    covered: NDArray[np.bool_] | None
-    """Shape (y, x): where the sources reach, whether or not what they show is usable. None: anywhere will do."""
+    covered: NDArray[np.bool_]
+    """Shape (y, x): where the sources reach, whether or not what they show is usable."""
+    patchy: bool = False
+    """True where the sources themselves have gaps, which are then not the end of the data."""
     shares: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Statistic to mask (y, x); of each chip the share that is True is recorded."""
     contributions: tuple[Contribution, ...] = ()

@@ -140,7 +140,7 @@ def _cut(
             arrays[name] = np.ascontiguousarray(cut)
     stats = _statistics(layers, here, owned, arrays)
     broken = sorted({failure.reason for failure in failures if _overlap(failure.box, here)})
-    reason = "" if broken else _rejection(task.config, layers, here)
+    reason = "" if broken else _rejection(task.config, layers, here, owned)
     state = "quarantined" if broken else "rejected" if reason else "committed"
     result = ChipResult(
         slot=task.shard.index * task.schema.slots_per_shard + slot,
@@ -152,12 +152,14 @@ def _cut(
     return ChipPixels(slot=slot, chip=chip, arrays=arrays, result=result)
 
 
-def _rejection(config: BuildConfig, layers: Mapping[str, Made], here: Box) -> str:
-    """Why the chip is left out: it sticks out of the data; empty where it does not."""
-    if config.grid.partial == "keep":
-        return ""
+def _rejection(config: BuildConfig, layers: Mapping[str, Made], here: Box, owned: NDArray[np.bool_] | None) -> str:
+    """Why the chip is left out: a layer has nothing there, or it sticks out of the data; empty where it is kept."""
     for name, made in layers.items():
-        if made.covered is not None and (share := float(made.covered[here].mean())) < LEAST_COVERED:
+        covered = made.covered[here]
+        if not (covered if owned is None else covered & owned).any():
+            return f"no data: {name} has no pixel in the chip"
+        share = float(covered.mean())
+        if config.grid.partial == "drop" and not made.patchy and share < LEAST_COVERED:
             return f"out of the data: {name} covers {min(share, LEAST_COVERED - 0.005):.0%} of the chip"
     return ""
 
@@ -181,8 +183,8 @@ def _statistics(
                 if one.product != "dem":
                     moments.append(one.moment)
     if "valid_fraction" not in stats:
-        covers = [made.covered[here] & kept for made in layers.values() if made.covered is not None]
-        stats["valid_fraction"] = float(np.logical_and.reduce(covers).mean()) if covers else 1.0
+        covers = [made.covered[here] & kept for made in layers.values()]
+        stats["valid_fraction"] = float(np.logical_and.reduce(covers).mean())
     if "lulc" in arrays:
         shares, unlabelled = class_shares(arrays["lulc"])
         stats["class_shares"] = {str(index): share for index, share in enumerate(shares.tolist()) if share > 0}
