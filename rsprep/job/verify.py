@@ -86,7 +86,9 @@ def verify(dataset: str | Path, progress: Progress | None = None, *, workers: in
         _check_sums(journal, counts, found)
         if counts.finished:
             _check_seal(folder / "chips.zarr", journal, schema, n_shards, found)
-            _check_index(folder / "items.parquet", journal, found)
+            index = folder / "items.parquet"
+            if counts.committed or index.exists():  # a build that keeps no chip has no index
+                _check_index(index, journal, found)
         checked = _check_pixels(folder / "chips.zarr", journal, schema, found, progress, workers or os.cpu_count() or 1)
     lists = {name: tuple(sorted(set(problems))) for name, problems in vars(found).items()}
     return VerifyReport(counts=counts, checked=checked, **lists)
