@@ -18,9 +18,9 @@ from rsprep.granule import Granule
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.grid import Plan
 from rsprep.job import seal as sealing
-from rsprep.job.embedded import with_embedded_source
+from rsprep.job.embedded import with_embedded_source, with_simulated_source
 from rsprep.job.engine import Done, check_scheduler, describe_failure, run_all
-from rsprep.job.estimate import Estimate, estimate
+from rsprep.job.estimate import DECODE_BYTES_PER_SECOND, Estimate, estimate
 from rsprep.job.halt import reason_to_stop, stopping_loudly
 from rsprep.job.journal import Journal
 from rsprep.job.journal_view import JournalView, is_begun
@@ -76,7 +76,8 @@ class DryRun:
         print(f"to read   at most {bytes_text(figures.read_bytes)}, decoded")
         print(f"to write  at most {bytes_text(figures.store_bytes)}, before compression")
         print(f"memory    about {bytes_text(figures.task_bytes)} a worker")
-        print(f"time      roughly {seconds_text(figures.seconds)} from local files")
+        pace = f"{bytes_text(DECODE_BYTES_PER_SECOND)}/s a worker, {figures.workers} workers"
+        print(f"time      roughly {seconds_text(figures.seconds)} from local files ({pace})")
 
 
 def dry_run(config: BuildConfig | Mapping[str, Any] | str | Path) -> DryRun:
@@ -88,7 +89,7 @@ def dry_run(config: BuildConfig | Mapping[str, Any] | str | Path) -> DryRun:
     """
     settings = _settings(config)
     _check_places(settings)
-    plan = make_plan(settings)
+    plan = make_plan(with_simulated_source(settings))
     return DryRun(plan=plan, figures=estimate(plan, plan.cut()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 import time
@@ -11,13 +12,15 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from rsprep.job.progress import Progress
 
@@ -30,6 +33,24 @@ def watcher(stream: TextIO | None = None) -> TerminalProgress | JsonProgress:
     return TerminalProgress(stream) if stream.isatty() else JsonProgress(stream)
 
 
+class Pace(ProgressColumn):
+    """Mean rate since the stage began, the time that is left at this rate, and the time of day when it ends.
+
+    Work comes in large pieces, several at once: a rate over the last moments would jump.
+    """
+
+    def render(self, task: Task) -> Text:
+        """Rate and end of `task`; nothing before its first piece is done."""
+        if not task.completed or not task.elapsed or task.fields["reached"] is None:
+            return Text("")
+        rate = task.completed / task.fields["reached"]
+        shown = f"{rate:,.1f} {task.fields['unit']}/s" if task.fields["unit"] else ""
+        if task.total is not None and not task.finished:
+            left = dt.timedelta(seconds=round(max(0.0, task.total / rate - task.elapsed)))
+            shown += f"  {left} left, ends {dt.datetime.now().astimezone() + left:%H:%M}"
+        return Text(shown)
+
+
 class TerminalProgress(Progress):
     """A bar a stage; finished stages stay on the screen."""
 
@@ -38,37 +59,33 @@ class TerminalProgress(Progress):
         self._bars = Bars(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            Pace(),
             console=self.console,
         )
         self._current: TaskID | None = None
-        self._unit = ""
 
     def __enter__(self) -> TerminalProgress:
         self._bars.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._finish_stage()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._finish_stage()
+        elif self._current is not None:
+            self._bars.update(self._current, description=f"[red]{self._bars.tasks[-1].description}")
         self._bars.stop()
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> None:
         self._finish_stage()
-        self._unit = unit
-        self._current = self._bars.add_task(name, total=total, rate="")
+        self._current = self._bars.add_task(name, total=total, unit=unit, reached=None)
 
     def advance(self, amount: int = 1) -> None:
         if self._current is None:
             return
-        self._bars.advance(self._current, amount)
-        speed = self._bars.tasks[-1].speed
-        if speed:
-            self._bars.update(self._current, rate=f"{speed:,.1f} {self._unit}/s")
+        self._bars.update(self._current, advance=amount, reached=self._bars.tasks[-1].elapsed)
 
     def note(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False)
@@ -114,12 +131,14 @@ class JsonProgress(Progress):
         self._last = now
         rate = self._done / max(now - self._began, 1e-9)
         left = (self._total - self._done) / rate if self._total is not None else None
+        end = None if left is None else dt.datetime.now(dt.UTC) + dt.timedelta(seconds=left)
         self._line(
             "progress",
             done=self._done,
             total=self._total,
             per_second=round(rate, 2),
             seconds_left=None if left is None else round(left, 1),
+            ends=None if end is None else end.isoformat(timespec="seconds"),
         )
 
     def note(self, text: str) -> None:

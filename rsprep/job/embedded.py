@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from rsprep.config import BuildConfig
+from rsprep.errors import CatalogError
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.grid import plan_grid
 from rsprep.job.progress import Progress, counted
@@ -23,7 +24,7 @@ def with_embedded_source(config: BuildConfig, progress: Progress) -> BuildConfig
     aoi = read_aoi(config.aoi)
     if config.grid.snap == "utm":
         plan_grid(aoi, config.grid, config.split)  # an area in which no chip fits is told before a file is written
-    folder = Path(f"{config.out.rstrip('/')}.source")
+    folder = _folder(config)
     progress.note(f"no --endpoint: the planted world is simulated over the AOI in {folder}")
     catalog = publish(
         0,
@@ -34,3 +35,27 @@ def with_embedded_source(config: BuildConfig, progress: Progress) -> BuildConfig
         progress=counted(progress, "simulate", "pieces"),
     )
     return config.model_copy(update={"endpoint": str(catalog)})
+
+
+def with_simulated_source(config: BuildConfig) -> BuildConfig:
+    """The same for a dry run, which writes nothing: an earlier build must have published the planted world.
+
+    Raises
+    ------
+    CatalogError : ``not-simulated``.
+    """
+    if config.source != NAME or config.endpoint is not None:
+        return config
+    catalog = _folder(config) / "catalog.json"
+    if not catalog.is_file():
+        raise CatalogError(
+            "not-simulated",
+            "a dry run needs scenes to look at, and the planted world is not written yet",
+            value=str(catalog),
+            remedy="run `rsprep simulate world`, then give --endpoint world/catalog.json",
+        )
+    return config.model_copy(update={"endpoint": str(catalog)})
+
+
+def _folder(config: BuildConfig) -> Path:
+    return Path(f"{config.out.rstrip('/')}.source")

@@ -20,6 +20,9 @@ from rsprep.reading.control import pixel_lengths
 DECODE_BYTES_PER_SECOND = 120e6
 """Decoded bytes that one core turns into chips in a second, measured on local files; a network is slower."""
 
+START_SECONDS = 5.0
+"""Until the workers run, the kernels are loaded, and at the end the report is drawn."""
+
 STACK_LIMIT = 2**30
 """Dates of a block are worked on in pieces of no more than this."""
 
@@ -38,6 +41,7 @@ class Estimate:
     store_bytes: int
     task_bytes: int
     """Most memory that one task needs."""
+    workers: int
     seconds: float
 
 
@@ -65,7 +69,8 @@ def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
         read_bytes=read,
         store_bytes=plan.schema.shard_bytes * len(grid.shards),
         task_bytes=min(largest, STACK_LIMIT) + 4 * plan.schema.shard_bytes,
-        seconds=read / DECODE_BYTES_PER_SECOND / workers,
+        workers=workers,
+        seconds=START_SECONDS + read / DECODE_BYTES_PER_SECOND / workers,
     )
 
 
