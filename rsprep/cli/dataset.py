@@ -35,6 +35,8 @@ def inspect(dataset: DATASET) -> int:
     console.print(f"{found.title}: {found.subtitle}", highlight=False)
     for name, rows in found.sections.items():
         table = Table(title=name, title_justify="left", box=None, pad_edge=False, show_header=False)
+        for _ in range(max(len(row) for row in rows)):
+            table.add_column(overflow="fold")  # a path that is cut off cannot be used
         for row in rows:
             table.add_row(*row)
         console.print(table)

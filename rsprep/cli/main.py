@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import traceback
@@ -52,23 +51,21 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        return int(app(args=arguments, standalone_mode=False) or 0)
+        code = int(app(args=arguments, standalone_mode=False) or 0)
     except RsprepError as error:
         show_error(error)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return STOPPED
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does. Python would complain when it flushes the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        code = STOPPED
     except Exception as error:
         if isinstance(error, Usage):
             error.show()  # type: ignore[attr-defined]  # a click exception
             return 2
         show_defect(error)
         return 1
+    if code == STOPPED:  # Typer turns an interrupt into this code, without a word
+        print("stopped; the same command goes on from here", file=sys.stderr)
+    return code
 
 
 def show_error(error: RsprepError) -> None:
@@ -95,9 +92,7 @@ def show_defect(error: Exception) -> None:
     console.print(f"[bold red]error[/] [bold]{head}[/]", end=": ", highlight=False)
     console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
     remedy = (
-        "see to disk space and permissions, then run the same command again"
-        if system
-        else "report it, with that file"
+        "see to disk space and permissions, then run the same command again" if system else "report it, with that file"
     )
     console.print(f"  traceback: {log.name}\n  fix: {remedy}", markup=False, highlight=False)
 

@@ -22,8 +22,8 @@ from tests.rsprep.reading.rasters import utm, write
 from tests.rsprep.sources.making import make_item, write_catalog
 
 GRID = utm(500_000.0, 5_320_960.0, (96, 96), epsg=33 + 32600)
-AREA = (15.0015, 48.0315, 15.0110, 48.0395)
-"""Longitude and latitude of the area of interest; 4 × 5 chips of 16 pixels lie wholly in it."""
+AREA = (15.0015, 48.0340, 15.0110, 48.0412)
+"""Longitude and latitude of the area of interest; 4 × 4 chips of 16 pixels lie wholly in it."""
 S2, S1, COVER, DEM = "sentinel-2-l2a", "sentinel-1-rtc", "dynamic-world", "cop-dem-glo-30"
 
 
