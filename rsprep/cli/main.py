@@ -81,11 +81,15 @@ def show_error(error: RsprepError) -> None:
 
 def show_defect(error: Exception) -> None:
     """Say on standard error that rsprep itself failed, and keep the traceback in a file to send."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="rsprep-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
-    ) as log:
-        log.write(f"rsprep {__version__}, Python {sys.version}\n\n")
-        log.writelines(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="rsprep-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as log:
+            log.write(f"rsprep {__version__}, Python {sys.version}\n\n{trace}")
+        place = log.name
+    except OSError:  # a full disk may be the very trouble
+        place = f"\n{trace}"
     console = Console(stderr=True, soft_wrap=True)
     system = isinstance(error, OSError) and error.errno is not None
     head = "the system refused" if system else "unexpected, a defect of rsprep itself"
@@ -94,7 +98,7 @@ def show_defect(error: Exception) -> None:
     remedy = (
         "see to disk space and permissions, then run the same command again" if system else "report it, with that file"
     )
-    console.print(f"  traceback: {log.name}\n  fix: {remedy}", markup=False, highlight=False)
+    console.print(f"  traceback: {place}\n  fix: {remedy}", markup=False, highlight=False)
 
 
 def run() -> None:

@@ -42,6 +42,7 @@ def test_overview(dataset: Path) -> None:
     assert sources["sentinel1"].orbit == "ascending"
     assert sources["sentinel2"].dates == "2021-06-01"
     assert sources["dem"].dates == ""
+    assert data.timings is not None
     assert data.timings.wall_seconds
     assert data.quicklooks == ()
     assert data.software["rsprep"]

@@ -174,6 +174,15 @@ def test_failures_of_our_own_are_told_shortly_and_kept(
     assert __version__ in log.read_text()
 
 
+def test_without_a_place_for_the_traceback_it_is_shown(
+    place: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fail_with(OSError(28, "No space left on device"), monkeypatch, tmp_path / "full")
+    text = told(capsys, *place.arguments(), code=1)
+    assert "the system refused" in text
+    assert "Traceback (most recent call last)" in text
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), typer.Abort()])
 def test_stopping(
     stop: BaseException, place: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
