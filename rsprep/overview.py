@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
+import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,6 @@ from rsprep.report.data import (
     Quicklook,
     ReportData,
     SourceRow,
-    State,
     Timings,
 )
 from rsprep.report.html import write_report
@@ -71,9 +71,9 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
     with JournalView.open(folder) as journal:
         config = _locked_config(folder)
         schema, _ = read_schema(folder / STORE_NAME)
-        rows = list(journal.chips())
         counts = journal.counts()
-        table = _table(rows, schema)
+        origins = _Origins()
+        table = _table(origins.noting(journal.chips()), schema)
         looks, legends = _quicklooks(folder, table) if pictures else ((), ())
         return ReportData(
             title=f"Data set {folder.resolve().name}",
@@ -89,7 +89,7 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
             classes=CLASSES if "lulc" in schema.names else (),
             quicklooks=looks,
             legends=legends,
-            sources=_sources(rows, {one.id: one.datetime for one in journal.granules()}, journal.meta(SAID)),
+            sources=_sources(origins, {one.id: one.datetime for one in journal.granules()}, journal.meta(SAID)),
             timings=_timings(journal, counts.committed),
             configuration=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
             software={name: importlib.metadata.version(name) for name in SOFTWARE},
@@ -126,26 +126,62 @@ def _subtitle(config: dict[str, Any], schema: Schema) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _table(rows: list[ChipRow], schema: Schema) -> ChipTable:
-    def column(name: str) -> NDArray[np.float64]:
-        return np.array([np.nan if row.stats.get(name) is None else row.stats[name] for row in rows], np.float64)
+class _Origins:
+    """What the committed chips were made from, gathered chip by chip."""
 
-    corners = np.full((len(rows), 4, 2), np.nan)
-    for at, row in enumerate(rows):
-        corners[at] = _corners(row, schema)
-    states: tuple[State, ...] = tuple(row.state for row in rows)  # type: ignore[misc]  # the journal checks states
+    def __init__(self) -> None:
+        self.granules: dict[str, set[str]] = defaultdict(set)
+        """Product to the granules that gave pixels."""
+        self.facts: dict[str, set[str]] = defaultdict(set)
+
+    def noting(self, rows: Iterable[ChipRow]) -> Iterator[ChipRow]:
+        """Pass `rows` on, and remember what they tell."""
+        for row in rows:
+            if row.state == "committed":
+                for product, names in row.stats.get("sources", {}).items():
+                    self.granules[product].update(names)
+                for name, values in row.stats.get("facts", {}).items():
+                    self.facts[name].update(values)
+            yield row
+
+
+def _table(rows: Iterable[ChipRow], schema: Schema) -> ChipTable:
+    """The chips as columns. One row is looked at at a time: all of a large journal would fill the memory."""
+    columns = zip(*(_entry(row, schema) for row in rows), strict=True)
+    names, lon, lat, corners, splits, states, reasons, cloud, valid, shares = columns
     return ChipTable(
-        chip_id=tuple(row.chip_id for row in rows),
-        lon=np.array([row.record["lon"] for row in rows], np.float64),
-        lat=np.array([row.record["lat"] for row in rows], np.float64),
-        corners=corners,
-        split=tuple(row.record["split"] for row in rows),
+        chip_id=names,
+        lon=np.array(lon, np.float64),
+        lat=np.array(lat, np.float64),
+        corners=np.stack(corners),
+        split=splits,
         state=states,
-        reason=tuple(row.reason for row in rows),
-        s2_cloud_fraction=column("s2_cloud_fraction") if "s2" in schema.names else None,
-        valid_fraction=column("valid_fraction"),
-        class_shares=_shares(rows) if "lulc" in schema.names else None,
+        reason=reasons,
+        s2_cloud_fraction=np.array(cloud, np.float64) if "s2" in schema.names else None,
+        valid_fraction=np.array(valid, np.float64),
+        class_shares=np.stack(shares) if "lulc" in schema.names else None,
     )
+
+
+def _entry(row: ChipRow, schema: Schema) -> tuple[Any, ...]:
+    """One chip for :func:`_table`; text that many chips share is kept once."""
+    known = row.stats.get("class_shares")
+    return (
+        row.chip_id,
+        row.record["lon"],
+        row.record["lat"],
+        _corners(row, schema),
+        sys.intern(row.record["split"]),
+        sys.intern(row.state),
+        sys.intern(row.reason),
+        _number(row.stats.get("s2_cloud_fraction")),
+        _number(row.stats.get("valid_fraction")),
+        np.array([np.nan if known is None else known.get(str(code), 0.0) for code in range(len(CLASSES))]),
+    )
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _corners(row: ChipRow, schema: Schema) -> NDArray[np.float64]:
@@ -160,14 +196,6 @@ def _corners(row: ChipRow, schema: Schema) -> NDArray[np.float64]:
     left = inner_east[np.argsort(-inner_east[:, 1])]
     right = inner_west[np.argsort(inner_west[:, 1])]
     return np.asarray(np.concatenate([left, right]))
-
-
-def _shares(rows: list[ChipRow]) -> NDArray[np.float64]:
-    shares = np.full((len(rows), len(CLASSES)), np.nan)
-    for at, row in enumerate(rows):
-        if "class_shares" in row.stats:
-            shares[at] = [row.stats["class_shares"].get(str(code), 0.0) for code in range(len(CLASSES))]
-    return shares
 
 
 def _outline(aoi: str) -> tuple[NDArray[np.float64], ...]:
@@ -202,18 +230,9 @@ def _quicklooks(folder: Path, table: ChipTable) -> tuple[tuple[Quicklook, ...], 
     return looks, rendered.legends
 
 
-def _sources(
-    rows: list[ChipRow], granules: Mapping[str, dt.datetime], said: Mapping[str, Any]
-) -> tuple[SourceRow, ...]:
+def _sources(origins: _Origins, granules: Mapping[str, dt.datetime], said: Mapping[str, Any]) -> tuple[SourceRow, ...]:
     """What the committed chips were made from, product by product."""
-    ids: dict[str, set[str]] = defaultdict(set)
-    facts: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        if row.state == "committed":
-            for product, names in row.stats.get("sources", {}).items():
-                ids[product].update(names)
-            for name, values in row.stats.get("facts", {}).items():
-                facts[name].update(values)
+    facts = origins.facts
     return tuple(
         SourceRow(
             product=product,
@@ -225,7 +244,7 @@ def _sources(
             licence=said["licence"],
             note=", ".join(sorted(facts[f"{product}_platform"])),
         )
-        for product, names in sorted(ids.items())
+        for product, names in sorted(origins.granules.items())
     )
 
 
