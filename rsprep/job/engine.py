@@ -23,6 +23,7 @@ from rsprep.errors import BuildError, ConfigError, RsprepError
 TASKS_PER_WORKER = 2
 ALLOWED_FAILURES = 3
 CONNECT_TIMEOUT = "15s"
+LOG_LENGTH = 20
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -101,6 +102,10 @@ def _client(engine: Engine) -> Iterator[Any]:
         "distributed.worker.daemon": True,
         "distributed.admin.large-graph-warning-threshold": "100MB",
         "distributed.comm.timeouts.connect": CONNECT_TIMEOUT,
+        # Dask keeps the last messages, tasks and stack samples to debug itself: memory that grows with the job.
+        "distributed.admin.low-level-log-length": LOG_LENGTH,
+        "distributed.admin.log-length": LOG_LENGTH,
+        "distributed.worker.profile.enabled": False,
     }
     workers = engine.workers or os.cpu_count() or 1
     # A task that fails is told by the journal, in one line; Dask would print its payload as well.

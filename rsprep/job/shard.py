@@ -55,16 +55,6 @@ class ShardTask:
     signer: Signer
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChipPixels:
-    """One chip, cut out of its block."""
-
-    slot: int
-    chip: Chip
-    arrays: Mapping[str, NDArray[Any]]
-    result: ChipResult
-
-
 def run_shard(task: ShardTask) -> ShardResult:
     """Read, make, cut, judge and write one shard; returns what became of each of its chips.
 
@@ -84,13 +74,16 @@ def run_shard(task: ShardTask) -> ShardResult:
             pool=pool,
         )
         layers, seconds = make_layers(task, reader)
-    chips = [_cut(task, slot, chip, box, layers, reader.failures) for slot, chip in wanted.items()]
+    cutting = time.perf_counter()
+    pixels, chips = _cut_all(task, wanted, box, layers, reader.failures)
+    seconds["cut"] = time.perf_counter() - cutting
     writing = time.perf_counter()
-    _write(task, chips)
+    require_writer(task.store, task.token)
+    write_shard(task.store, task.schema, task.shard.index, pixels)
     seconds["write"] = time.perf_counter() - writing
     return ShardResult(
         index=task.shard.index,
-        chips=tuple(chip.result for chip in chips),
+        chips=tuple(chips),
         seconds=time.perf_counter() - began,
         bytes_read=reader.decoded,
         peak_rss=_peak_memory(),
@@ -125,31 +118,55 @@ def make_layers(task: ShardTask, reader: Reader) -> tuple[dict[str, Made], dict[
     return layers, seconds
 
 
+def _cut_all(
+    task: ShardTask, wanted: Mapping[int, Chip], box: Box, layers: Mapping[str, Made], failures: Sequence[Failure]
+) -> tuple[dict[str, NDArray[Any]], list[ChipResult]]:
+    """The whole shard as it is stored, and the verdict on each chip; slots without a committed one hold no-data."""
+    schema = task.schema
+    # Each chip is cut straight into its slot: a shard is too large to be filled, cut and copied in turn.
+    pixels = {
+        v.name: np.empty((schema.slots_per_shard, *v.chip_shape(schema.chip_px)), v.dtype) for v in schema.variables
+    }
+    results = []
+    for slot in range(schema.slots_per_shard):
+        here = {name: values[slot] for name, values in pixels.items()}
+        if slot in wanted:
+            results.append(_cut(task, slot, wanted[slot], box, layers, failures, out=here))
+        if slot not in wanted or results[-1].state != "committed":
+            for name, values in here.items():
+                values[...] = schema[name].fill
+    return pixels, results
+
+
 def _cut(
-    task: ShardTask, slot: int, chip: Chip, box: Box, layers: Mapping[str, Made], failures: Sequence[Failure]
-) -> ChipPixels:
-    """One chip with its statistics and its verdict."""
+    task: ShardTask,
+    slot: int,
+    chip: Chip,
+    box: Box,
+    layers: Mapping[str, Made],
+    failures: Sequence[Failure],
+    *,
+    out: Mapping[str, NDArray[Any]],
+) -> ChipResult:
+    """Fill `out` with one chip; its statistics and its verdict."""
     here = _chip_box(slot, task.shard.block_chips, task.config.grid.chip_size, box)
     owned = task.shard.owned(chip)
-    arrays: dict[str, NDArray[Any]] = {}
     for made in layers.values():
         for name, values in made.arrays.items():
-            cut = values[..., here[0], here[1]]
+            np.copyto(out[name], values[..., here[0], here[1]], casting="no")
             if owned is not None:
-                cut = np.where(owned, cut, np.array(task.schema[name].fill, cut.dtype))
-            arrays[name] = np.ascontiguousarray(cut)
-    stats = _statistics(layers, here, owned, arrays)
+                out[name][..., ~owned] = task.schema[name].fill
+    stats = _statistics(layers, here, owned, out)
     broken = sorted({failure.reason for failure in failures if _overlap(failure.box, here)})
     reason = "" if broken else _rejection(task.config, layers, here, owned)
     state = "quarantined" if broken else "rejected" if reason else "committed"
-    result = ChipResult(
+    return ChipResult(
         slot=task.shard.index * task.schema.slots_per_shard + slot,
         state=state,  # type: ignore[arg-type]  # one of the three outcomes
         reason="; ".join(broken) or reason,
-        digest=chip_digest(arrays) if state == "committed" else "",
+        digest=chip_digest(out) if state == "committed" else "",
         stats=stats,
     )
-    return ChipPixels(slot=slot, chip=chip, arrays=arrays, result=result)
 
 
 def _rejection(config: BuildConfig, layers: Mapping[str, Made], here: Box, owned: NDArray[np.bool_] | None) -> str:
@@ -194,18 +211,6 @@ def _statistics(
     if moments:
         stats |= {"datetime_start": min(moments).isoformat(), "datetime_end": max(moments).isoformat()}
     return stats
-
-
-def _write(task: ShardTask, chips: Sequence[ChipPixels]) -> None:
-    """The whole shard in one go; slots without a committed chip hold no-data."""
-    schema = task.schema
-    whole = {v.name: v.blank(schema.slots_per_shard, schema.chip_px) for v in schema.variables}
-    for chip in chips:
-        if chip.result.state == "committed":
-            for name, values in chip.arrays.items():
-                whole[name][chip.slot] = values
-    require_writer(task.store, task.token)
-    write_shard(task.store, schema, task.shard.index, whole)
 
 
 def _box_around(wanted: Mapping[int, Chip], block_chips: int, chip_px: int) -> Box:
