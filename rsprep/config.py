@@ -9,6 +9,7 @@ import datetime as dt
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -177,6 +178,20 @@ class BuildConfig(Section):
         if len(set(layers)) != len(layers):
             raise ValueError("a layer is named twice")
         return layers
+
+    @field_validator("endpoint")
+    @classmethod
+    def _no_secret(cls, endpoint: str | None) -> str | None:
+        parts = urlsplit(endpoint or "")
+        if parts.scheme and (parts.query or parts.username or parts.password):
+            # The resolved configuration is written beside the data, where a key does not belong.
+            raise ConfigError(
+                "endpoint-secret",
+                "the endpoint carries a query or a password, which would be stored with the data set",
+                value=endpoint,
+                remedy="give the address alone; signing belongs into the source definition",
+            )
+        return endpoint
 
     @field_validator("start", "end", mode="before")
     @classmethod

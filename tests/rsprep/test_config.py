@@ -189,3 +189,12 @@ def test_reversed_windows() -> None:
     with pytest.raises(TimeError, match="time/reversed"):
         make_config({**LEAST, "start": "2021-06-02", "end": "2021-06-01"})
     make_config({**LEAST, "start": "2021-06-01", "end": "2021-06-01"})
+
+
+@pytest.mark.parametrize("endpoint", ["https://stac.example/v1?token=abc", "https://me:secret@stac.example/v1"])
+def test_an_endpoint_with_a_key_is_refused_and_not_shown(endpoint: str) -> None:
+    """What is resolved is written beside the data: no secret may be in it."""
+    error = refused({**LEAST, "endpoint": endpoint})
+    assert error.name == "config/endpoint-secret"
+    assert "abc" not in str(error)
+    assert "secret@" not in str(error)
