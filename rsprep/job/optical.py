@@ -142,19 +142,19 @@ class Optical:
         clear, observed = blank_mask((rows, columns)), blank_mask((rows, columns))
         masks: dict[str, tuple[Granule, NDArray[np.bool_]]] = {}
         for strip in self._strips():
-            looks = [self._look(group, strip) for group in self.passes]
-            if not looks:
-                continue
-            composite, count = median(
-                np.stack([look.values for look in looks]), np.stack([look.clear for look in looks])
-            )
-            values[:, strip[0], strip[1]] = composite
-            clear[strip] = count > 0
-            for look in looks:
+            shape = (strip[0].stop - strip[0].start, strip[1].stop - strip[1].start)
+            stack = np.empty((len(self.passes), len(self.settings.bands), *shape), np.int16)
+            seen = np.empty((len(self.passes), *shape), np.bool_)
+            for date, group in enumerate(self.passes):
+                look = self._look(group, strip)
+                stack[date], seen[date] = look.values, look.clear
                 observed[strip] |= look.observed
                 for granule, mask in look.origins:
                     _, whole = masks.setdefault(granule.id, (granule, blank_mask((rows, columns))))
                     whole[strip] |= mask & look.clear
+            composite, count = median(stack, seen)
+            values[:, strip[0], strip[1]] = composite
+            clear[strip] = count > 0
         contributions = [self._contribution(granule, mask) for granule, mask in masks.values()]
         return _made(values, clear, observed, contributions)
 
