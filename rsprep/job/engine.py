@@ -9,11 +9,13 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import signal
 import traceback
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -113,8 +115,8 @@ def _client(engine: Engine) -> Iterator[Any]:
     with dask.config.set(settings):
         if engine.scheduler in ("threads", "processes"):
             processes = engine.scheduler == "processes"
-            with (
-                LocalCluster(
+            with _interrupts_held():
+                cluster = LocalCluster(
                     n_workers=workers if processes else 1,
                     threads_per_worker=1 if processes else workers,
                     processes=processes,
@@ -123,14 +125,30 @@ def _client(engine: Engine) -> Iterator[Any]:
                     worker_dashboard_address="127.0.0.1:0",
                     host=None if not processes else "127.0.0.1",
                     memory_limit=0,
-                    silence_logs=logging.ERROR,
-                ) as cluster,
-                Client(cluster) as client,
-            ):
+                    # What matters comes back with the tasks; a worker that is stopped complains of closed streams.
+                    silence_logs=logging.CRITICAL,
+                )
+            with cluster, Client(cluster) as client:
                 yield client
         else:
             with _remote(Client, engine.scheduler) as client:
                 yield client
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start workers that no Ctrl-C reaches: a terminal sends it to the whole process group.
+
+    Threads and processes inherit the signal mask of the thread that starts them, so the workers,
+    and those that replace them later, leave an interrupt to the coordinator, which stops them.
+    """
+    # Whichever thread starts the tracker of multiprocessing comes out of it with interrupts let through.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_scheduler(engine: Engine) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import resource
 import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,15 @@ class ShardTask:
     """Admits to the store as a writer, see :mod:`rsprep.store.fence`."""
     schema: Schema
     signer: Signer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels compressed: the hrefs of a season's granules repeat one another, and weigh 4 kB a granule."""
+        state = {one.name: getattr(self, one.name) for one in fields(self)}
+        return _unpacked, (zlib.compress(pickle.dumps(state)),)
+
+
+def _unpacked(packed: bytes) -> ShardTask:
+    return ShardTask(**pickle.loads(zlib.decompress(packed)))  # noqa: S301  # Dask unpickles what it is sent anyway
 
 
 def run_shard(task: ShardTask) -> ShardResult:

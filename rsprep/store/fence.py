@@ -51,7 +51,7 @@ def require_writer(store: str | Path, token: str) -> None:
     try:
         admitted = _file(store).read_text(encoding="utf-8")
     except FileNotFoundError:
-        admitted = ""
+        admitted = None
     if admitted != token:
         raise BuildError(
             "superseded",
