@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import rsprep
+from rsprep.job.journal_view import JournalView
 from rsprep.job.verify import verify
 from rsprep.multisource import dry_run
 from rsprep.products.terrain import terrain
@@ -76,6 +77,8 @@ def test_reflectance_of_every_kind_of_acquisition_is_the_truth(
     assert all(row.stats["facts"]["sentinel2_offset"] == offsets for row in committed)
     used = {name for row in committed for name in row.stats["sources"]["sentinel2"]}
     assert {name[-6:] for name in used} == sequence
+    with JournalView.open(tmp_path / "chips") as journal:
+        assert {granule.id for granule in journal.granules("sentinel2")} == used  # a duplicate is not even planned
 
 
 def test_a_swath_ends_where_it_ends(planted_source: PlantedSource, tmp_path: Path) -> None:
