@@ -209,10 +209,13 @@ def test_a_running_cluster_builds_the_same_data_set_until_it_is_lost(
 
 def keeps_two_builds_apart(remote: Engine) -> None:
     """Data sets over one area have shards of the same names; each build must get its own results."""
-    with closing(run_all(halve, [2], remote, name=lambda task: "shard-7")) as first:
-        others = [done.result for done in run_all(abs, [-3], remote, name=lambda task: "shard-7")]
-        assert next(first).result == 1
-    assert others == [3]
+    names = {2: "shard-1", 4: "shard-2", -3: "shard-1", -5: "shard-2"}
+    with closing(run_all(halve, [2, 4], remote, name=names.__getitem__)) as first:
+        one = next(first)  # the other result is on the cluster, under its shard's name
+        others = {done.task: done.result for done in run_all(abs, [-3, -5], remote, name=names.__getitem__)}
+        both = {done.task: done.result for done in (one, next(first))}
+    assert both == {2: 1, 4: 2}
+    assert others == {-3: 3, -5: 5}
 
 
 def loses_nothing_with_its_scheduler(cluster: Cluster, settings: dict[str, Any]) -> None:
