@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rsprep.config import Select
-from rsprep.errors import ConfigError
 
 
 def select(candidates: Iterable[Mapping[str, Any]], settings: Select, *, seed: int = 0) -> dict[str, str]:
@@ -29,12 +28,7 @@ def select(candidates: Iterable[Mapping[str, Any]], settings: Select, *, seed: i
     Returns
     -------
     dict : chip id to reason, in the order of the ids. Chips that are not named are kept.
-
-    Raises
-    ------
-    ConfigError : ``bad-quota`` for a negative number or a class that cannot be.
     """
-    _check_quotas(settings)
     reasons: dict[str, str] = {}
     left = dict(settings.quotas)
     for record in sorted(candidates, key=lambda record: _rank(record["chip_id"], seed)):
@@ -95,14 +89,3 @@ def _shown(value: float, limit: float) -> str:
 
 def _unknown(value: float | None) -> bool:
     return value is None or math.isnan(value)
-
-
-def _check_quotas(settings: Select) -> None:
-    for number, wanted in settings.quotas.items():
-        if wanted < 0 or not 0 <= number <= 254:
-            raise ConfigError(
-                "bad-quota",
-                "a quota is a class number (0 to 254) and how many chips are wanted, at least 0",
-                value=f"{number}={wanted}",
-                remedy="write for example --select 6=200",
-            )

@@ -77,19 +77,31 @@ def _stream(
     futures = as_completed([submit(task) for task in itertools.islice(waiting, in_flight)])
     for future in futures:
         task = running.pop(future.key)
-        if future.status == "cancelled":
-            raise BuildError(
-                "scheduler-lost",
-                "the Dask scheduler is gone",
-                value=client.scheduler.address if client.scheduler else None,
-                remedy="start it again; the same command then goes on from here",
-            )
-        error = future.exception() if future.status != "finished" else None
-        result = future.result() if error is None else None
-        future.release()
+        done: Done[Task, Result] = _ended(client, future, task)
         for task_next in itertools.islice(waiting, 1):
             futures.add(submit(task_next))
-        yield Done(task=task, result=result, error=error)
+        yield done
+
+
+def _ended(client: Any, future: Any, task: Task) -> Done[Task, Result]:
+    """Fetch what a future holds; a scheduler that is gone shows as a cancelled future or as a broken connection."""
+    from distributed import CancelledError
+
+    lost = BuildError(
+        "scheduler-lost",
+        "the Dask scheduler is gone",
+        value=client.scheduler.address if client.scheduler else None,
+        remedy="start it again; the same command then goes on from here",
+    )
+    if future.status == "cancelled":
+        raise lost
+    try:
+        error = future.exception() if future.status != "finished" else None
+        result = future.result() if error is None else None
+    except (OSError, CancelledError) as broken:  # of the connection: a task's own error is returned, not raised
+        raise lost from broken
+    future.release()
+    return Done(task=task, result=result, error=error)
 
 
 @contextmanager

@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rsprep.config import Select
-from rsprep.errors import ConfigError
 from rsprep.select import dominant_class, select
 
 
@@ -77,9 +75,3 @@ def test_the_seed_changes_who_fills_a_quota() -> None:
     chips = [chip(f"c{n}", shares={4: 1.0}) for n in range(50)]
     random.Random(3).shuffle(chips)
     assert len({frozenset(select(chips, Select(quotas={4: 5}), seed=seed)) for seed in range(5)}) > 1
-
-
-@pytest.mark.parametrize("quotas", [{4: -1}, {-1: 4}, {255: 4}])
-def test_bad_quotas(quotas: dict[int, int]) -> None:
-    with pytest.raises(ConfigError, match="config/bad-quota"):
-        select([], Select(quotas=quotas))

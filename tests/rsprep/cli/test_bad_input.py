@@ -401,14 +401,16 @@ def test_another_configuration_is_refused(place: Workplace, capsys: pytest.Captu
 
 
 def test_pages_that_are_no_catalog(place: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
-    """A server's answers, and no secret of its address in the message."""
+    """A server's answers; an address with a key in it is refused before it is asked."""
     with serving() as server:
         for status, body, name in ((200, b"<html>", "not-json"), (403, b"no", "refused"), (404, b"", "not-found")):
             server.tell("/stac", (status, body))
-            assert main([*place.arguments(), "--endpoint", f"{server.url}/stac?token=SECRET"]) == 2
-            told = capsys.readouterr().err
-            assert f"catalog/{name}" in told
-            assert "SECRET" not in told
+            assert main([*place.arguments(), "--endpoint", f"{server.url}/stac"]) == 2
+            assert f"catalog/{name}" in capsys.readouterr().err
+        assert main([*place.arguments(), "--endpoint", f"{server.url}/stac?token=SECRET"]) == 2
+        told = capsys.readouterr().err
+        assert "config/endpoint-secret" in told
+        assert "SECRET" not in told
     assert not (place.root / "chips").exists()
 
 
