@@ -19,9 +19,6 @@ from rsprep.store.seal import is_sealed, seal_store, unseal_store
 from rsprep.store.write import shard_file, write_shard
 from tests.rsprep.store.fixtures import EPSG, SIDE, build_small, shard_arrays, small_schema
 
-# rioxarray multiplies transforms with * where affine wants @; nothing of ours is concerned
-pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -94,6 +91,19 @@ def test_a_chip_lies_where_it_is_on_the_ground(dataset: Path, tmp_path: Path) ->
         np.testing.assert_array_equal(written.read(), shard_arrays(small_schema(), 1)["s2"][2])
     with pytest.raises(StoreError, match="no committed chip"):
         chip(open_dataset(dataset), "33N-0000-0001")
+
+
+def test_a_chip_plots(dataset: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    one = chip(open_dataset(dataset), "33N-0001-0002")
+    mesh = one.s2.sel(s2_band="B04").plot()
+    west, east = mesh.axes.get_xlim()
+    plt.close("all")
+    assert (west, east) == (float(one.x_origin), float(one.x_origin) + SIDE)
 
 
 def test_export_gives_the_same_pixels_on_the_same_ground(dataset: Path, tmp_path: Path) -> None:
