@@ -15,7 +15,7 @@ from rsprep.job.made import Contribution, Made, PassMosaic
 from rsprep.job.reader import Reader, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.crosswalk import load_crosswalk
-from rsprep.products.landcover import LabelVotes, ProbabilityMean
+from rsprep.products.landcover import LabelVotes, ProbabilityMean, check_probabilities
 from rsprep.reading.mosaic import BandSpec
 from rsprep.sources.definition import LandCoverProduct
 
@@ -89,4 +89,10 @@ def _probabilities(granule: Granule, product: LandCoverProduct, reader: Reader) 
     spec = BandSpec(dtype=product.probabilities_dtype, nodata=product.probabilities_nodata, resampling="bilinear")
     bands = tuple(f"p{index}" for index in range(len(CLASSES)))
     layer = reader.layer(granule, bands, spec, reader.everything)
-    return None if layer is None else (layer.values.astype(np.float32, copy=False), layer.valid)
+    if layer is None:
+        return None
+    # Checked granule by granule: a wrong one costs the chips that it touches, not the whole shard.
+    checked = reader.guarded(
+        granule, bands[0], reader.everything, lambda: check_probabilities(layer.values, layer.valid)
+    )
+    return None if checked is None else (layer.values.astype(np.float32, copy=False), layer.valid)

@@ -90,17 +90,7 @@ class ProbabilityMean:
         """
         if probabilities.shape != self._sum.shape:
             raise ValueError(f"expected probabilities of shape {self._sum.shape}, got {probabilities.shape}")
-        total = probabilities.sum(axis=0, dtype=np.float32)
-        # One class that is not finite makes the sum so.
-        seen = np.isfinite(total) if valid is None else np.isfinite(total) & valid
-        wrong = seen & ((np.abs(total - 1) > TOLERANCE) | (np.nanmin(probabilities, axis=0, initial=0) < 0))
-        if wrong.any():
-            raise RasterError(
-                "probability-sum",
-                "the class probabilities of a pixel are negative or do not sum to 1",
-                value=[round(float(p), 4) for p in probabilities[:, wrong][:, 0]],
-                remedy="check the scale and the order of the probability bands in the source definition",
-            )
+        total, seen = check_probabilities(probabilities, valid)
         np.add(self._sum, probabilities / np.where(seen, total, 1), out=self._sum, where=seen)
         self.count += seen
 
@@ -116,6 +106,24 @@ class ProbabilityMean:
         The mean weighs how sure each date was, so it may differ from the mode of the labels.
         """
         return _label(self._sum, self.count, min_observations), self.count
+
+
+def check_probabilities(
+    probabilities: NDArray[np.floating[Any]], valid: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Sum of the classes (y, x), and where a pixel is an observation; raises as :meth:`ProbabilityMean.add` does."""
+    total = probabilities.sum(axis=0, dtype=np.float32)
+    # One class that is not finite makes the sum so.
+    seen = np.isfinite(total) if valid is None else np.isfinite(total) & valid
+    wrong = seen & ((np.abs(total - 1) > TOLERANCE) | (np.nanmin(probabilities, axis=0, initial=0) < 0))
+    if wrong.any():
+        raise RasterError(
+            "probability-sum",
+            "the class probabilities of a pixel are negative or do not sum to 1",
+            value=[round(float(p), 4) for p in probabilities[:, wrong][:, 0]],
+            remedy="check the scale and the order of the probability bands in the source definition",
+        )
+    return total, seen
 
 
 def argmax_mean(
