@@ -49,7 +49,7 @@ def _granule_power(
     granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
     """Power (bands, y, x) of one granule on the block and its mask, dead borders taken off; None without pixels."""
-    return reader.guarded(  # type: ignore[no-any-return]  # the worker's result, or None
+    return reader.guarded(
         granule,
         settings.polarisations[0],
         reader.everything,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from rsprep.reading.extent import window_bytes
 from rsprep.reading.layer import Layer
 from rsprep.reading.mosaic import BandSpec, load_granules, reach
 from rsprep.sources.signing import Signer
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ class Reader:
         self._count(granule, bands, np.dtype(spec.dtype).itemsize, controls)
         return found.layers[0]
 
-    def guarded(self, granule: Granule, band: str, box: Box, work: Callable[[], Any]) -> Any:
+    def guarded(self, granule: Granule, band: str, box: Box, work: Callable[[], Found]) -> Found | None:
         """`work()`, or None if it could not read `granule`; the failure is remembered with what it may have filled."""
         try:
             return work()

@@ -54,7 +54,7 @@ def render_html(data: ReportData) -> str:
         verdict=verdict(data.counts),
         share=data.counts.committed / data.counts.planned if data.counts.planned else 0.0,
         # Our own file, not the user's: the only text that goes in unescaped besides our SVG.
-        style=Markup(style),  # noqa: S704
+        style=Markup(style),  # noqa: S704  # our own file
         map=draw_map(data.chips, data.aoi) if data.aoi or (data.chips is not None and len(data.chips)) else None,
         map_key=_map_key(data.chips),
         splits=_split_rows(data.chips),
