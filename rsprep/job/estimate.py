@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from odc.geo.geobox import GeoBox
 
 from rsprep.granule import Granule
 from rsprep.ground.grid import Plan
 from rsprep.ground.shards import Shard
 from rsprep.ground.zones import METRES_PER_DEGREE
-from rsprep.job.plan import BuildPlan, shard_outline
+from rsprep.job.plan import BuildPlan
+from rsprep.job.reach import FootprintIndex, shard_outline
 from rsprep.reading.control import pixel_lengths
 
 DECODE_BYTES_PER_SECOND = 120e6
@@ -47,17 +47,10 @@ class Estimate:
 
 def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
     """Figures for `plan` without reading a pixel."""
-    trees = {
-        product: shapely.STRtree([granule.footprint for granule in granules])
-        for product, granules in plan.granules.items()
-    }
+    index = FootprintIndex(plan.granules)
     read = largest = 0
     for shard in grid.shards:
-        outline = shard_outline(shard)
-        here = {
-            product: [plan.granules[product][at] for at in tree.query(outline, predicate="intersects")]
-            for product, tree in trees.items()
-        }
+        here = index.near(shard_outline(shard))
         needed = sum(_pixels_read(shard, product, granules) for product, granules in here.items())
         read += needed
         largest = max(largest, needed)
@@ -74,7 +67,7 @@ def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
     )
 
 
-def _pixels_read(shard: Shard, product: str, granules: list[Granule]) -> int:
+def _pixels_read(shard: Shard, product: str, granules: Sequence[Granule]) -> int:
     """Bytes of the source pixels of `granules` under the chips of a shard that are to be built."""
     share = sum(1 for _ in shard.to_build) / len(shard.chips)
     ground = share * float(np.prod(shard.grid.shape)) * shard.lattice.resolution**2

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import shapely
 
 from rsprep.config import BuildConfig, Layer
@@ -17,6 +16,7 @@ from rsprep.ground.aoi import Aoi, read_aoi
 from rsprep.ground.grid import Plan, plan_grid
 from rsprep.ground.shards import Shard
 from rsprep.ground.zones import METRES_PER_DEGREE
+from rsprep.job.reach import FootprintIndex, shard_outline, widened
 from rsprep.job.records import identity_of
 from rsprep.job.shard import ShardTask
 from rsprep.products.acquisitions import unique_acquisitions
@@ -31,8 +31,7 @@ SAME_LATTICE_M = 1e-3
 """Pixel lattices closer than this are one."""
 KERNEL_DEGREES = 0.002
 """Degrees beyond the AOI at which DEM pixels still matter."""
-_NEAR = 0.02
-"""Degrees by which a shard's outline is widened before footprints, which providers round, are compared with it."""
+
 
 Sea = tuple[tuple[float, float, float, float], ...]
 
@@ -65,7 +64,7 @@ class BuildPlan:
 
     def tasks(self, shards: Iterable[Shard], store: str, token: str) -> Iterator[ShardTask]:
         """One task for each shard, made when it is asked for; `token` admits them to the store as writers."""
-        index = _FootprintIndex(self.granules)
+        index = FootprintIndex(self.granules)
         signer = self.source.signer()
         for shard in shards:
             outline = shard_outline(shard)
@@ -127,24 +126,6 @@ def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> B
         sea=sea,
         schema=_schema(config, definition, orbit),
     )
-
-
-def shard_outline(shard: Shard) -> shapely.Geometry:
-    """Longitude/latitude outline of a shard's block, widened a little; two parts where it crosses 180°."""
-    west, south, east, north = shard.grid.boundingbox
-    ring = np.asarray(shapely.segmentize(shapely.box(west, south, east, north), (east - west) / 8).exterior.coords)
-    zone = shard.lattice.zone
-    lon, lat = zone.unproject(ring[:, 0], ring[:, 1])
-    outline = shapely.Polygon(np.stack([zone.west_edge + zone.offset_of(lon), lat], axis=-1)).buffer(_NEAR)
-    parts = [
-        shapely.transform(outline & shapely.box(-180 - turn, -90, 180 - turn, 90), _turned_by(turn))
-        for turn in (-360.0, 0.0, 360.0)
-    ]
-    return shapely.union_all([part for part in parts if not part.is_empty])
-
-
-def _turned_by(turn: float) -> Any:
-    return lambda points: np.add(points, (turn, 0.0))
 
 
 # -- granules -------------------------------------------------------------------------------------
@@ -234,38 +215,8 @@ def _sea(config: BuildConfig, source: Source, granules: Mapping[str, tuple[Granu
 def _reached(config: BuildConfig, aoi: Aoi, product: str) -> shapely.Geometry:
     """Ground on which a product may be needed: partial chips reach beyond the AOI, and the DEM's kernel a little."""
     if config.grid.partial == "keep":
-        return _widened(aoi.geometry, 1.5 * config.grid.chip_size * config.grid.resolution / METRES_PER_DEGREE)
-    return _widened(aoi.geometry, KERNEL_DEGREES) if product == "dem" else aoi.geometry
-
-
-def _widened(geometry: shapely.Geometry, degrees: float) -> shapely.Geometry:
-    """An area grown by at least `degrees` of latitude on the ground, kept within longitude/latitude bounds."""
-    _, south, _, north = geometry.bounds
-    stretch = 1 / max(0.1, float(np.cos(np.radians(max(abs(south), abs(north))))))
-    grown = geometry.buffer(degrees * stretch, join_style="mitre")
-    west, _, east, _ = grown.bounds
-    pieces = [
-        shapely.transform(grown & shapely.box(-180 - turn, -90, 180 - turn, 90), _turned_by(turn))
-        for turn in (-360.0, 0.0, 360.0)
-        if west < 180 - turn and east > -180 - turn
-    ]
-    return shapely.union_all(pieces)
-
-
-class _FootprintIndex:
-    """Which granules meet an outline."""
-
-    def __init__(self, granules: Mapping[str, tuple[Granule, ...]]) -> None:
-        self._granules = granules
-        self._trees = {
-            product: shapely.STRtree([granule.footprint for granule in found]) for product, found in granules.items()
-        }
-
-    def near(self, outline: shapely.Geometry) -> dict[str, tuple[Granule, ...]]:
-        return {
-            product: tuple(self._granules[product][at] for at in sorted(tree.query(outline, predicate="intersects")))
-            for product, tree in self._trees.items()
-        }
+        return widened(aoi.geometry, 1.5 * config.grid.chip_size * config.grid.resolution / METRES_PER_DEGREE)
+    return widened(aoi.geometry, KERNEL_DEGREES) if product == "dem" else aoi.geometry
 
 
 # -- grid -----------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from odc.geo.geobox import GeoBox
 from rsprep.errors import ReadError
 from rsprep.granule import Granule
 from rsprep.ground.grid import Plan
-from rsprep.job.plan import BuildPlan, shard_outline
+from rsprep.job.plan import BuildPlan
+from rsprep.job.reach import shard_outline
 from rsprep.reading.access import ReadPolicy
 from rsprep.reading.windows import read_window
 from rsprep.sources.definition import Band
