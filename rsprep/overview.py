@@ -7,7 +7,6 @@ import importlib.metadata
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from rsprep.job.records import ChipRow
 from rsprep.job.seal import STORE_NAME
 from rsprep.report.choose import choose, describe
 from rsprep.report.data import (
-    SPLITS,
     ChipTable,
     Counts,
     LandClass,
@@ -37,7 +35,6 @@ from rsprep.report.data import (
 )
 from rsprep.report.html import write_report
 from rsprep.report.render import render_chips
-from rsprep.report.words import count_text
 from rsprep.store.read import open_dataset
 from rsprep.store.schema import Schema
 from rsprep.store.write import read_schema
@@ -271,50 +268,4 @@ def _timings(journal: JournalView, committed: int) -> Timings:
         chips_per_second=committed / wall if wall else None,
         bytes_read=read,
         peak_memory_bytes=peak or None,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inspection:
-    """What `rsprep inspect` prints: sections of rows of words."""
-
-    title: str
-    subtitle: str
-    sections: Mapping[str, tuple[tuple[str, ...], ...]]
-
-
-def inspect(dataset: str | Path) -> Inspection:
-    """What is in a data set: chips by state and split, variables, classes, sources, problems."""
-    data = overview(dataset)
-    schema, _ = read_schema(Path(dataset) / STORE_NAME)
-    counts, table = data.counts, data.chips
-    sections: dict[str, tuple[tuple[str, ...], ...]] = {
-        "chips": (
-            ("planned", count_text(counts.planned)),
-            ("committed", count_text(counts.committed)),
-            ("rejected", count_text(counts.rejected)),
-            ("quarantined", count_text(counts.quarantined)),
-        )
-    }
-    if table is not None:
-        sections["splits"] = tuple((name, count_text(int(table.in_split(name).sum()))) for name in SPLITS)
-        if table.class_shares is not None and table.committed.any():
-            shares = np.nanmean(table.class_shares[table.committed], axis=0)
-            sections["land cover"] = tuple(
-                (one.name, f"{share:.1%}") for one, share in zip(CLASSES, shares, strict=True)
-            )
-    sections["variables"] = tuple(
-        (one.name, " × ".join(one.dims), one.dtype, " ".join(one.bands or ())) for one in schema.variables
-    )
-    sections["sources"] = tuple(
-        (one.product, one.collection, f"{one.granules} granules", one.orbit or one.baseline) for one in data.sources
-    )
-    sections["left out"] = tuple(
-        (count_text(problem.count), problem.state, problem.reason) for problem in data.grouped_problems()
-    )
-    sections["places"] = tuple(data.places.items())
-    return Inspection(
-        title=data.title,
-        subtitle=data.subtitle,
-        sections={name: rows for name, rows in sections.items() if rows},
     )

@@ -18,6 +18,7 @@ FLOORS = [
     {"rsprep.job"},
     {"rsprep.stac", "rsprep.report"},
     {"rsprep.overview"},
+    {"rsprep.inspection"},
     {"rsprep.multisource"},
     {"rsprep.cli"},
 ]

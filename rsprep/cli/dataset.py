@@ -28,7 +28,7 @@ def inspect(dataset: DATASET) -> int:
 
         rsprep inspect chips
     """
-    from rsprep.overview import inspect as look
+    from rsprep.inspection import inspect as look
 
     found = look(dataset)
     console = Console()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 import rsprep
+from rsprep.inspection import inspect
 from rsprep.job.verify import verify
-from rsprep.overview import inspect
 from rsprep.sources.planted import World, optics, publish
 from rsprep.sources.planted.world import away_from_edges, margin
 from tests.rsprep.truth import FAR_FROM_EDGE, grid_of, noon, rows_of

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from rsprep.errors import StoreError
+from rsprep.inspection import inspect
 from rsprep.multisource import build
-from rsprep.overview import LOCK_NAME, inspect, overview, report
+from rsprep.overview import LOCK_NAME, overview, report
 from tests.rsprep.cli.workplace import write_workplace
 
 
