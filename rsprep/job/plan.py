@@ -261,12 +261,14 @@ def _same(a: float, b: float, period: float) -> bool:
 
 
 def _schema(config: BuildConfig, definition: SourceDefinition, orbit: str) -> Schema:
-    radar, cover = definition.products.sentinel1, definition.products.landcover
+    radar, cover, dem = (definition.products.sentinel1, definition.products.landcover, definition.products.dem)
     return multisource_schema(
         config,
         s1_calibration=radar.calibration if radar else "unknown",
         s1_orbit=orbit,
         lulc_origin=cover.crosswalk if cover else "unknown",
+        dem_surface=dem.surface if dem else "unknown",
+        dem_datum=dem.vertical_datum if dem else "unknown",
     )
 
 

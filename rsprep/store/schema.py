@@ -152,7 +152,13 @@ class Schema:
 
 
 def multisource_schema(
-    config: BuildConfig, *, s1_calibration: str = "unknown", s1_orbit: str = "unknown", lulc_origin: str = "unknown"
+    config: BuildConfig,
+    *,
+    s1_calibration: str = "unknown",
+    s1_orbit: str = "unknown",
+    lulc_origin: str = "unknown",
+    dem_surface: str = "unknown",
+    dem_datum: str = "unknown",
 ) -> Schema:
     """Schema of a multi-source data set with the layers that `config` asks for.
 
@@ -162,6 +168,8 @@ def multisource_schema(
     s1_calibration : ``gamma0`` or ``sigma0``, from the source definition.
     s1_orbit : ``ascending`` or ``descending``, as chosen for this build.
     lulc_origin : where the classes come from, e.g. the name of the crosswalk.
+    dem_surface : ``DSM`` (with trees and buildings) or ``DTM``.
+    dem_datum : what heights are counted from, e.g. ``EGM2008``.
     """
     variables: list[Variable] = []
     if "s2" in config.layers:
@@ -171,7 +179,7 @@ def multisource_schema(
     if "lulc" in config.layers:
         variables.append(_landcover(lulc_origin))
     if "terrain" in config.layers:
-        variables.append(_terrain())
+        variables.append(_terrain(dem_surface, dem_datum))
     return Schema(
         variables=tuple(variables),
         chip_px=config.grid.chip_size,
@@ -223,12 +231,12 @@ def _landcover(origin: str) -> Variable:
     return Variable(name="lulc", bands=None, band_dim=None, dtype="uint8", fill=NODATA, attrs=attrs)
 
 
-def _terrain() -> Variable:
+def _terrain(surface: str, datum: str) -> Variable:
     attrs = {
         "long_name": "elevation of the surface, slope, aspect, hillshade",
         "band_units": ["m", "degree", "degree clockwise from north", "1"],
-        "surface": "DSM",
-        "vertical_datum": "EGM2008",
+        "surface": surface,
+        "vertical_datum": datum,
         "note": "aspect is NaN where the ground is flat; hillshade runs from 0 to 255",
     }
     return Variable(

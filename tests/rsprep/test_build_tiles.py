@@ -73,6 +73,7 @@ def test_snapped_to_the_source_everything_lands_on_the_published_tile(place: str
     """Co-registration of four providers: equal where the lattice is the same, close where pixels were resampled."""
     chips, truth = build(place, "source", out), Truth(place)
     assert chips.sizes["chip"] >= 4
+    assert (chips.terrain.attrs["surface"], chips.terrain.attrs["vertical_datum"]) == ("DSM", "EGM2008"), "Pitfall 33"
     bands = [str(band) for band in chips.s2_band.to_numpy()]
     squared: list[NDArray[Any]] = []
     for at in range(chips.sizes["chip"]):
