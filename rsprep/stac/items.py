@@ -188,11 +188,3 @@ def write_items(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:
     finally:
         partial.unlink(missing_ok=True)
     return count
-
-
-def read_index(path: str | Path, columns: list[str]) -> dict[str, list[Any]]:
-    """Some columns of the index, as lists."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(Path(path), columns=columns)
-    return {name: table.column(name).to_pylist() for name in columns}
