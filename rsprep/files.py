@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SUFFIX = ".partial"
-"""Ends the names of files that are being written; what a killed writer leaves behind is known by it."""
+"""In the names of files that are being written; what a killed writer leaves behind is known by it."""
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A temporary sibling of the same kind to write to; takes the place of `path` once the block is done."""
+    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{SUFFIX}{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to a temporary sibling, then put it in the place of `path`."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{SUFFIX}")
-    try:
+    with appearing(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ first chips lack an orbit reads like any other, and a million chips stream throu
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -20,6 +19,7 @@ import stac_geoparquet.arrow
 import rsprep
 from rsprep.dynamic_world import CLASSES
 from rsprep.errors import StoreError
+from rsprep.files import appearing
 from rsprep.ground.footprint import bbox_of, chip_footprint
 from rsprep.job.records import ChipRow
 from rsprep.store.schema import Schema
@@ -171,7 +171,6 @@ def write_items(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:
     Number of rows.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     count = 0
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -181,10 +180,7 @@ def write_items(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:
             count += len(batch)
             yield pa.RecordBatch.from_pylist(batch, schema=_COLUMNS)
 
-    try:
+    with appearing(path) as partial:
         reader = pa.RecordBatchReader.from_batches(_COLUMNS, batches())
         stac_geoparquet.arrow.to_parquet(reader, partial, compression="zstd")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return count

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import rasterio
 import xarray as xr
 
 from rsprep.errors import StoreError
+from rsprep.files import appearing
 from rsprep.store.read import chip, chip_transform, committed_chips, open_dataset
 from rsprep.store.schema import Schema, Variable
 
@@ -67,14 +66,9 @@ def _write(one: xr.Dataset, variable: Variable, file: Path) -> None:
     values = one[variable.name].to_numpy()
     values = values if values.ndim == 3 else values[np.newaxis]
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.stem}.{uuid.uuid4().hex}.partial.tif")
-    try:
-        with rasterio.open(partial, "w", **_profile(one, variable, values)) as target:
-            target.write(values)
-            _describe(target, variable)
-        os.replace(partial, file)  # noqa: PTH105  # the same call, said plainly
-    finally:
-        partial.unlink(missing_ok=True)
+    with appearing(file) as partial, rasterio.open(partial, "w", **_profile(one, variable, values)) as target:
+        target.write(values)
+        _describe(target, variable)
 
 
 def _profile(one: xr.Dataset, variable: Variable, values: np.ndarray[Any, Any]) -> dict[str, Any]:
