@@ -141,8 +141,7 @@ def build(
             return Outcome(dataset=dataset, data=overview(dataset))
         journal.set_meta("sealed", False)
         _run(plan, journal, dataset / sealing.STORE_NAME, watcher)
-        _finish(plan, journal, dataset, watcher, began)
-    return Outcome(dataset=dataset, data=overview(dataset))
+        return Outcome(dataset=dataset, data=_finish(plan, journal, dataset, watcher, began))
 
 
 def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
@@ -191,8 +190,8 @@ def _settle(done: Done[ShardTask, ShardResult], journal: Journal, watcher: Progr
     watcher.advance(sum(1 for _ in shard.to_build))
 
 
-def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> None:
-    """Select, seal, catalogue and report."""
+def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> ReportData:
+    """Select, seal, catalogue and report; returns what the report shows."""
     store = dataset / sealing.STORE_NAME
     watcher.stage("seal")
     dismiss_writers(store)
@@ -204,8 +203,9 @@ def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress,
         catalog.write_catalog(dataset, licence="other", title=plan.definition.title)
         catalog.register(dataset, plan.config.catalog)
     watcher.stage("report")
-    report(dataset)
+    data = report(dataset)
     journal.set_meta("sealed", True)
+    return data
 
 
 def _check_places(settings: BuildConfig) -> None:

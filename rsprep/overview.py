@@ -51,10 +51,12 @@ CLASSES = tuple(
 )
 
 
-def report(dataset: str | Path) -> Path:
-    """Write ``report.html`` of a sealed data set and return its path."""
+def report(dataset: str | Path) -> ReportData:
+    """Write ``report.html`` of a sealed data set; returns what it shows."""
     folder = Path(dataset)
-    return write_report(overview(folder, pictures=True), folder / REPORT_NAME)
+    data = overview(folder, pictures=True)
+    write_report(data, folder / REPORT_NAME)
+    return data
 
 
 def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:

@@ -85,7 +85,7 @@ def report(dataset: DATASET) -> int:
     """
     from rsprep.overview import report as write
 
-    print(write(dataset))
+    print(write(dataset).places["report"])
     return 0
 
 
