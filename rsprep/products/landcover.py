@@ -34,34 +34,15 @@ class LabelVotes:
         _count(labels, self.votes)
 
     def result(self, *, min_observations: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-        """Labels and number of observations, both (y, x); see :func:`mode`."""
+        """Most frequent label and number of observations, both (y, x).
+
+        Parameters
+        ----------
+        min_observations : pixels with fewer observations become nodata (255); at least 1, because no
+            observation is not water. Of classes seen equally often the lowest code is taken.
+        """
         count = self.votes.sum(axis=0, dtype=np.uint16)
         return _label(self.votes, count, min_observations), count
-
-
-def mode(labels: NDArray[np.uint8], *, min_observations: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Most frequent label over dates.
-
-    Parameters
-    ----------
-    labels : (dates, y, x) uint8; 255 is no observation and never votes.
-    min_observations : pixels with fewer observations become nodata; at least 1, because no
-        observation is not water.
-
-    Returns
-    -------
-    labels : (y, x) uint8, nodata 255. Of classes seen equally often the lowest code is taken.
-    count : (y, x) uint16, number of observations.
-
-    Raises
-    ------
-    RasterError
-        For values that are neither 0 to 8 nor 255.
-    """
-    votes = LabelVotes((labels.shape[1], labels.shape[2]))
-    for date in labels:
-        votes.add(date)
-    return votes.result(min_observations=min_observations)
 
 
 class ProbabilityMean:
@@ -101,7 +82,7 @@ class ProbabilityMean:
         return np.asarray(self._sum / divisor, np.float32)
 
     def result(self, *, min_observations: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-        """Class of the largest mean probability, and number of observations; both (y, x), labels as in :func:`mode`.
+        """Class of the largest mean probability, and number of observations; as :meth:`LabelVotes.result`.
 
         The mean weighs how sure each date was, so it may differ from the mode of the labels.
         """
@@ -124,16 +105,6 @@ def check_probabilities(
             remedy="check the scale and the order of the probability bands in the source definition",
         )
     return total, seen
-
-
-def argmax_mean(
-    probabilities: NDArray[np.floating[Any]], *, min_observations: int = 1
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Labels and counts from probabilities (dates, 9, y, x); see :class:`ProbabilityMean`."""
-    running = ProbabilityMean((probabilities.shape[2], probabilities.shape[3]))
-    for date in probabilities:
-        running.add(date)
-    return running.result(min_observations=min_observations)
 
 
 def class_shares(labels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:

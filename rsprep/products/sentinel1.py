@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numba
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Granule
 
-Units = Literal["power", "db", "amplitude"]
+Units = Literal["power", "amplitude", "db"]
+UNITS: tuple[Units, ...] = get_args(Units)
 Kind = Literal["rtc", "grd"]
 Calibration = Literal["gamma0", "sigma0", "uncalibrated"]
 Orbit = Literal["ascending", "descending", "unknown"]
@@ -56,20 +57,32 @@ def to_power(
     units : "power", "amplitude" (squared here) or "db".
     nodata : value that marks nodata in the file, in its own units.
     """
-    valid = np.isfinite(values)
-    if nodata is not None and not np.isnan(nodata):
-        valid &= values != nodata
-    measured = np.where(valid, values, 0).astype(np.float32)
-    if units == "db":
-        with np.errstate(over="ignore"):
-            power = np.float32(10) ** (measured / np.float32(10))
-    elif units == "amplitude":
-        valid &= measured > 0
-        power = measured * measured
-    else:
-        power = measured
-    valid &= (power > 0) & np.isfinite(power)
-    return np.where(valid, power, np.float32(0)), valid
+    numbers = np.ascontiguousarray(values, np.float32)
+    power, valid = np.empty(numbers.shape, np.float32), np.empty(numbers.shape, np.bool_)
+    missing = np.float32(np.nan if nodata is None else nodata)
+    _to_power(numbers.reshape(-1), UNITS.index(units), missing, power.reshape(-1), valid.reshape(-1))
+    return power, valid
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_power(
+    numbers: NDArray[np.float32],
+    unit: int,
+    missing: np.float32,
+    power: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+) -> None:
+    for i in range(numbers.size):
+        number = numbers[i]
+        if unit == 0:
+            measured = number
+        elif unit == 1:
+            measured = number * number if number > 0 else np.float32(0)
+        else:
+            measured = np.float32(10) ** (number / np.float32(10))
+        # A comparison with NaN is False, whichever side it stands on.
+        valid[i] = measured > 0 and measured < np.inf and np.abs(number) < np.inf and number != missing
+        power[i] = measured if valid[i] else np.float32(0)
 
 
 def erode_border(valid: NDArray[np.bool_], pixels: int, *, dead_px: int = DEAD_REGION_PX) -> NDArray[np.bool_]:
@@ -156,27 +169,6 @@ class PowerMean:
     def mean(self) -> NDArray[np.float32]:
         """(bands, y, x) mean power; 0 where no date is valid (see `count`)."""
         return (self._sum / np.maximum(self.count, 1)).astype(np.float32)
-
-
-def power_composite(
-    stack: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    """Mean power over the valid dates.
-
-    Parameters
-    ----------
-    stack : (dates, bands, y, x) linear power.
-    valid : (dates, y, x).
-
-    Returns
-    -------
-    mean : (bands, y, x), 0 where no date is valid.
-    count : (y, x), number of valid dates.
-    """
-    running = PowerMean(stack.shape[1], (stack.shape[2], stack.shape[3]))
-    for power, is_valid in zip(stack, valid, strict=True):
-        running.add(power, is_valid)
-    return running.mean, running.count
 
 
 def decibel(power: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -313,17 +305,6 @@ def describe(
         orbit=next(iter(orbits), "unknown"),
         platforms=tuple(sorted(platforms)),
     )
-
-
-def require_same(first: Radar, other: Radar) -> None:
-    """Refuse to mix layers: raises ItemError unless kind, calibration and orbit are the same."""
-    if (first.kind, first.calibration, first.orbit) != (other.kind, other.calibration, other.orbit):
-        raise ItemError(
-            "radar-mixed",
-            "these radar images are of different kinds and may not be composited or compared pixel by pixel",
-            value=f"{first} with {other}",
-            remedy="keep terrain-corrected and plain products, sigma0 and gamma0, and orbit directions apart",
-        )
 
 
 def _plain(calibration: object) -> str:

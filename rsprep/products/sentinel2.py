@@ -37,6 +37,7 @@ SCL_CLASSES: Final = (
 )
 SCL_NOT_CLEAR: Final = (0, 1, 3, 8, 9, 10)
 SCL_SNOW: Final = 11
+_LINE: Final = 4096
 
 
 def dn_offset(
@@ -124,12 +125,18 @@ def parse_baseline(value: object) -> tuple[int, int] | None:
     return int(major), int(minor)
 
 
-def reflectance(dn: NDArray[np.integer[Any]], offset: int, *, nodata: int = 0) -> NDArray[np.int16]:
+def reflectance(
+    dn: NDArray[np.integer[Any]], offset: int, *, nodata: int = 0, out: NDArray[np.int16] | None = None
+) -> NDArray[np.int16]:
     """Surface reflectance × 10⁴ as signed numbers, of the same shape as `dn`.
 
     Nodata is masked before the offset is added (else it would become −0.1), and the result is
     signed, because dark pixels lie below zero: DN 500 of baseline 04.00 is −500. Nodata is −32768;
     values outside −32767..32767 are clipped to these ends.
+
+    Parameters
+    ----------
+    out : where the result goes; may be ``dn.view("int16")`` for 16-bit numbers that are not needed any more.
 
     Raises
     ------
@@ -137,16 +144,26 @@ def reflectance(dn: NDArray[np.integer[Any]], offset: int, *, nodata: int = 0) -
         When `dn` does not hold integers.
     """
     _require_integers(dn, "a Sentinel-2 band")
-    out = np.empty(dn.shape, np.int16)
-    _reflectance(np.ascontiguousarray(dn).reshape(-1), int(offset), int(nodata), out.reshape(-1))
+    if out is None:
+        out = np.empty(dn.shape, np.int16)
+    if out.shape != dn.shape or not out.flags.c_contiguous:
+        raise ValueError(f"output has shape {out.shape}, expected {dn.shape} in one piece")
+    _reflectance(np.ascontiguousarray(dn).reshape(-1), np.int32(offset), np.int32(nodata), out.reshape(-1))
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _reflectance(dn: NDArray[Any], offset: int, nodata: int, out: NDArray[np.int16]) -> None:
-    for i in range(dn.size):
-        # Masked first; only then may the offset make a small number of it.
-        out[i] = NODATA if dn[i] == nodata else min(max(dn[i] + offset, NODATA + 1), -(NODATA + 1))
+def _reflectance(dn: NDArray[Any], offset: np.int32, nodata: np.int32, out: NDArray[np.int16]) -> None:
+    # Through a small buffer: loops over arrays that may be one and the same would not run in vector registers.
+    line = np.empty(_LINE, np.int32)
+    for start in range(0, dn.size, _LINE):
+        numbers, results = dn[start : start + _LINE], out[start : start + _LINE]
+        for k in range(numbers.size):
+            line[k] = numbers[k]
+        for k in range(results.size):
+            value = min(max(line[k] + offset, np.int32(NODATA + 1)), np.int32(-(NODATA + 1)))
+            # Masked by the number itself; after the offset it would be one of many.
+            results[k] = np.int32(NODATA) if line[k] == nodata else value
 
 
 def clear_mask(scl: NDArray[np.integer[Any]], *, mask_snow: bool = False) -> NDArray[np.bool_]:

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import RasterError
 from rsprep.products.landcover import (
     LabelVotes,
     ProbabilityMean,
-    argmax_mean,
     class_shares,
-    mode,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -25,6 +24,22 @@ def one_hot(labels: np.ndarray, sure: float) -> np.ndarray:
     for label in range(9):
         out[:, label][labels == label] = sure
     return np.where((labels == NODATA)[:, None], np.nan, out).astype(np.float32)
+
+
+def mode(labels: NDArray[np.uint8], least: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Labels and counts of a stack (dates, y, x) by running votes."""
+    votes = LabelVotes(labels.shape[1:])
+    for date in labels:
+        votes.add(date)
+    return votes.result(min_observations=least)
+
+
+def argmax_mean(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Labels and counts of a stack (dates, 9, y, x) by the running mean."""
+    running = ProbabilityMean(probabilities.shape[2:])
+    for date in probabilities:
+        running.add(date)
+    return running.result()
 
 
 def test_masked_pixels_never_become_water() -> None:
@@ -56,11 +71,11 @@ def test_no_observation_is_not_water() -> None:
     assert ProbabilityMean((1, 1)).result()[0].item() == NODATA
     assert np.isnan(ProbabilityMean((1, 1)).mean).all()
     seen = np.array([[[0, 3]], [[NODATA, 3]]], np.uint8)
-    labels, count = mode(seen, min_observations=2)
+    labels, count = mode(seen, least=2)
     assert labels.tolist() == [[NODATA, 3]]
     assert count.tolist() == [[1, 2]]
     with pytest.raises(ValueError, match="at least 1"):
-        mode(seen, min_observations=0)
+        mode(seen, least=0)
 
 
 def test_probabilities_are_renormalised_within_the_tolerance() -> None:
@@ -89,7 +104,7 @@ def test_mode_equals_brute_force(seed: int) -> None:
     labels = rng.integers(0, 10, (5, 4, 4)).astype(np.uint8)
     labels[labels == 9] = NODATA
     least = int(rng.integers(1, 4))
-    got, count = mode(labels, min_observations=least)
+    got, count = mode(labels, least=least)
     for y, x in np.ndindex(4, 4):
         seen = [int(label) for label in labels[:, y, x] if label != NODATA]
         assert count[y, x] == len(seen)

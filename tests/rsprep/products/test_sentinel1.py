@@ -14,14 +14,11 @@ from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Granule
 from rsprep.products.sentinel1 import (
     PowerMean,
-    Radar,
     decibel,
     describe,
     erode_border,
     orbit_of,
     pick_orbit,
-    power_composite,
-    require_same,
     to_power,
 )
 
@@ -96,9 +93,11 @@ def test_erosion_equals_an_independent_implementation(seed: int, pixels: int, de
 def test_mean_is_taken_in_power() -> None:
     """Pitfall 17: the mean of 0 and −10 dB is −2.6 dB."""
     power, valid = to_power(np.array([0, -10], np.float32).reshape(2, 1, 1, 1), "db")
-    mean, count = power_composite(power, valid[:, 0])
-    assert decibel(mean, count > 0).item() == pytest.approx(-2.596, abs=1e-3)
-    assert count.item() == 2
+    running = PowerMean(1, (1, 1))
+    for date in range(2):
+        running.add(power[date], valid[date, 0])
+    assert decibel(running.mean, running.count > 0).item() == pytest.approx(-2.596, abs=1e-3)
+    assert running.count.item() == 2
 
 
 @pytest.mark.parametrize(
@@ -124,13 +123,14 @@ def test_decibels_beyond_float32_are_nodata() -> None:
 
 
 def test_composite_skips_what_is_not_valid() -> None:
-    power = np.array([[[[2.0, 9.0]]], [[[4.0, 9.0]]]], np.float32)
-    mean, count = power_composite(power, np.array([[[True, False]], [[True, False]]]))
-    assert mean.tolist() == [[[3.0, 0.0]]]
-    assert count.tolist() == [[2, 0]]
-    assert np.isnan(decibel(mean, count > 0)[0, 0, 1])
+    running = PowerMean(1, (1, 2))
+    for power in (2.0, 4.0):
+        running.add(np.array([[[power, 9.0]]], np.float32), np.array([[True, False]]))
+    assert running.mean.tolist() == [[[3.0, 0.0]]]
+    assert running.count.tolist() == [[2, 0]]
+    assert np.isnan(decibel(running.mean, running.count > 0)[0, 0, 1])
     with pytest.raises(ValueError, match="expected"):
-        PowerMean(2, (1, 2)).add(power[0], np.ones((1, 2), np.bool_))
+        PowerMean(2, (1, 2)).add(np.ones((1, 1, 2), np.float32), np.ones((1, 2), np.bool_))
 
 
 def test_sigma0_among_gamma0_is_refused() -> None:
@@ -145,22 +145,6 @@ def test_ground_range_is_not_taken_as_terrain_corrected() -> None:
     """Pitfall 18."""
     with pytest.raises(ItemError, match="not-terrain-corrected"):
         describe([granule("a")], kind="grd", calibration="uncalibrated")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        Radar(kind="grd", calibration="gamma0", orbit="ascending"),
-        Radar(kind="rtc", calibration="sigma0", orbit="ascending"),
-        Radar(kind="rtc", calibration="gamma0", orbit="descending"),
-    ],
-)
-def test_layers_of_different_kinds_are_not_mixed(other: Radar) -> None:
-    """Pitfalls 18 and 19: kind, calibration and orbit."""
-    first = Radar(kind="rtc", calibration="gamma0", orbit="ascending", platforms=("sentinel-1a",))
-    require_same(first, Radar(kind="rtc", calibration="gamma0", orbit="ascending", platforms=("sentinel-1b",)))
-    with pytest.raises(ItemError, match="radar-mixed"):
-        require_same(first, other)
 
 
 def test_orbit_that_covers_more_is_taken_alone_and_recorded() -> None:
