@@ -3,10 +3,15 @@
 The exact transform is evaluated at nodes some tens of pixels apart and interpolated in between. The
 interpolation is bilinear, and bilinear interpolation commutes with affine maps: one control grid in
 the coordinates of a source CRS therefore serves every band, resolution and granule in that CRS.
+
+Nodes lie on an endless lattice of the target's pixels, wherever the target begins and ends; where its
+border runs through a cell, the nodes on the border are interpolated as well. Positions, and so the
+pixels of a build, therefore do not depend on the box that they were asked for.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +29,10 @@ from rsprep.errors import RasterError
 START_STEP_PX = 64
 MIN_STEP_PX = 2
 TOLERANCE_PX = 0.01
+FINEST = 2.0**20
+"""Positions are rounded to one part in so many of a source pixel."""
+ODD_FRACTION = 0.2939
+"""Added before a grid's place on the endless lattice is rounded down: no grid lies at this fraction of a pixel."""
 
 Floats = NDArray[np.float64]
 
@@ -48,9 +57,9 @@ class ControlGrid:
     source_crs: CRS
     target: GeoBox
     rows: NDArray[np.int64]
-    """Target rows of the nodes, 0 first and the number of rows last (one row past the end)."""
+    """Target rows of the nodes: 0 first, then those on the lattice, the number of rows last (one row past the end)."""
     columns: NDArray[np.int64]
-    """Target columns of the nodes, 0 first and the number of columns last."""
+    """Target columns of the nodes likewise."""
     x: Floats
     """Easting or longitude of the centre of each node's pixel in `source_crs`, shape (rows, columns)."""
     y: Floats
@@ -96,21 +105,17 @@ class ControlGrid:
     @classmethod
     def laid_out(cls, source_crs: CRS, target: GeoBox, step: int) -> ControlGrid:
         """Nodes `step` target pixels apart, with the error found in between."""
-        rows, columns = _node_positions(target, step)
+        rows, columns = _nodes_over(target, step)
         if source_crs == target.crs:
             x, y = _projected(target, rows, columns)
-            return cls(source_crs=source_crs, target=target, rows=rows, columns=columns, x=x, y=y, error=(0.0, 0.0))
-        # Nodes and the points between them in one lattice of twice the density: one call of the transform.
-        x, y = _transformed(source_crs, target, _with_middles(rows), _with_middles(columns))
-        return cls(
-            source_crs=source_crs,
-            target=target,
-            rows=rows,
-            columns=columns,
-            x=np.ascontiguousarray(x[::2, ::2]),
-            y=np.ascontiguousarray(y[::2, ::2]),
-            error=(_interpolation_error(x), _interpolation_error(y)),
-        )
+            error = (0.0, 0.0)
+        else:
+            # Nodes and the points between them in one lattice of twice the density: one call of the transform.
+            x, y = _transformed(source_crs, target, _with_middles(rows), _with_middles(columns))
+            error = (_interpolation_error(x), _interpolation_error(y))
+            x, y = x[::2, ::2], y[::2, ::2]
+        around = cls(source_crs=source_crs, target=target, rows=rows, columns=columns, x=x, y=y, error=error)
+        return around.cropped(target, slice(0, int(target.shape[0])), slice(0, int(target.shape[1])))
 
     def error_px(self, source_resolution: tuple[float, float]) -> float:
         """Error bound in pixels of a source with this resolution (x, y), in units of the source CRS."""
@@ -133,21 +138,24 @@ class ControlGrid:
             x = x + 360.0 * np.round((middle - float(x.mean())) / 360.0)
         columns = to_pixel.a * x + to_pixel.b * self.y + to_pixel.c
         rows = to_pixel.d * x + to_pixel.e * self.y + to_pixel.f
-        return columns, rows
+        # To a millionth of a pixel: the last bits depend on where target and source begin.
+        return np.round(columns * FINEST) / FINEST, np.round(rows * FINEST) / FINEST
 
     def cropped(self, target: GeoBox, rows: slice, columns: slice) -> ControlGrid:
-        """The same nodes for the part `target` of the grid, whose borders must lie on nodes."""
-        i = slice(int(np.searchsorted(self.rows, rows.start)), int(np.searchsorted(self.rows, rows.stop)) + 1)
-        j = slice(
-            int(np.searchsorted(self.columns, columns.start)), int(np.searchsorted(self.columns, columns.stop)) + 1
-        )
+        """The same positions for the part `target` of the grid: to the bit where its borders lie on nodes."""
+        new_rows, new_columns = _within(self.rows, rows), _within(self.columns, columns)
+
+        def onto(nodes: Floats) -> Floats:
+            upright = _interpolated(nodes, self.rows, new_rows)
+            return np.ascontiguousarray(_interpolated(upright.T, self.columns, new_columns).T)
+
         return ControlGrid(
             source_crs=self.source_crs,
             target=target,
-            rows=self.rows[i] - rows.start,
-            columns=self.columns[j] - columns.start,
-            x=np.ascontiguousarray(self.x[i, j]),
-            y=np.ascontiguousarray(self.y[i, j]),
+            rows=new_rows - rows.start,
+            columns=new_columns - columns.start,
+            x=onto(self.x),
+            y=onto(self.y),
             error=self.error,
         )
 
@@ -187,19 +195,19 @@ class ControlCache:
                 )
             step //= 2
 
-    def cell_bounds(self, part: tuple[slice, slice] | None) -> tuple[slice, slice] | None:
-        """Rows and columns of `part` widened to borders of cells, where :meth:`cropped` can cut; None stays None."""
-        if part is None:
-            return None
-        step = self.start_step
-        ends = zip(part, self.target.shape, strict=True)
-        rows, columns = (
-            slice(side.start // step * step, min(-(-side.stop // step) * step, int(size))) for side, size in ends
-        )
+    def cell_bounds(self, part: tuple[slice, slice]) -> tuple[slice, slice]:
+        """Rows and columns of `part` widened to borders of cells, where :meth:`cropped` gives nodes of the whole."""
+        starts = _lattice_starts(self.target, self.start_step)
+
+        def whole_cells(side: slice, start: int, size: int) -> slice:
+            first, last = (side.start - start) // self.start_step, -((start - side.stop) // self.start_step)
+            return slice(max(0, start + first * self.start_step), min(size, start + last * self.start_step))
+
+        rows, columns = (whole_cells(*of) for of in zip(part, starts, map(int, self.target.shape), strict=True))
         return rows, columns
 
     def cropped(self, rows: slice, columns: slice) -> ControlCache:
-        """Control grids for a part of the target, with the nodes of the whole: positions stay the same to the bit."""
+        """Control grids for a part of the target, with the positions that its pixels have in the whole."""
         whole = (slice(0, int(self.target.shape[0])), slice(0, int(self.target.shape[1])))
         if (rows, columns) == whole:
             return self
@@ -240,12 +248,34 @@ def _pair(value: float | tuple[float, float]) -> tuple[float, float]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _node_positions(target: GeoBox, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    height, width = int(target.shape[0]), int(target.shape[1])
-    return (
-        np.append(np.arange(0, height, step, dtype=np.int64), np.int64(height)),
-        np.append(np.arange(0, width, step, dtype=np.int64), np.int64(width)),
+def _lattice_starts(target: GeoBox, step: int) -> tuple[int, int]:
+    """Row and column, at most 0, of the last lattice node before the target, on the lattice through its CRS origin."""
+    column, row = ~target.affine * (0.0, 0.0)
+    return -(math.floor(ODD_FRACTION - row) % step), -(math.floor(ODD_FRACTION - column) % step)
+
+
+def _nodes_over(target: GeoBox, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the nodes of all cells that the target touches."""
+    rows, columns = (
+        np.arange(start, int(size) + step, step, dtype=np.int64)
+        for start, size in zip(_lattice_starts(target, step), target.shape, strict=True)
     )
+    return rows, columns
+
+
+def _within(nodes: NDArray[np.int64], part: slice) -> NDArray[np.int64]:
+    """Both ends of `part`, and the nodes between them."""
+    between = nodes[(nodes > part.start) & (nodes < part.stop)]
+    return np.concatenate([[part.start], between, [part.stop]])
+
+
+def _interpolated(values: Floats, nodes: NDArray[np.int64], at: NDArray[np.int64]) -> Floats:
+    """Rows of `values` (one a node) at the places `at`; those that are nodes keep their values to the bit."""
+    before = np.searchsorted(nodes, at, side="right") - 1
+    after = np.minimum(before + 1, nodes.size - 1)
+    width = np.maximum(nodes[after] - nodes[before], 1)
+    share = ((at - nodes[before]) / width)[:, None]
+    return np.asarray(values[before] + share * (values[after] - values[before]))
 
 
 def _with_middles(nodes: NDArray[np.int64]) -> Floats:

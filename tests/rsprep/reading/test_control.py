@@ -10,6 +10,7 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.errors import RasterError
 from rsprep.reading import ControlCache, ControlGrid, source_window, target_region
+from rsprep.reading.control import FINEST
 from tests.rsprep.reading.rasters import beside, centres, utm
 
 SECOND = 1 / 3600
@@ -25,6 +26,11 @@ def interpolated(control: ControlGrid, source: GeoBox) -> tuple[np.ndarray, np.n
         for nodes in control.pixels_in(source)
     ]
     return both[0], both[1]
+
+
+def spacing(control: ControlGrid) -> int:
+    """Pixels between nodes that are not on the border."""
+    return int(np.diff(control.rows).max())
 
 
 @settings(max_examples=25, deadline=None)
@@ -64,32 +70,41 @@ def test_one_crs_needs_no_transform_and_has_no_error() -> None:
 
 
 def test_the_step_is_halved_until_the_error_is_small_enough() -> None:
-    target = beside(utm(700_000, 7_000_000, (900, 900)), 32633, (900, 900))
+    target = beside(utm(700_000, 7_000_000, (900, 900)), 32633, (1100, 1100))
     coarse = ControlGrid.build(CRS("EPSG:32632"), target, source_resolution=10.0, start_step=512, tolerance_px=1.0)
     fine = ControlGrid.build(CRS("EPSG:32632"), target, source_resolution=10.0, start_step=512, tolerance_px=1e-3)
-    assert coarse.rows[1] == 512
-    assert fine.rows[1] < 512
+    assert spacing(coarse) == 512
+    assert spacing(fine) < 512
     assert fine.error_px((10, 10)) <= 1e-3 < coarse.error_px((10, 10))
 
 
 def test_a_source_gets_the_same_nodes_whatever_was_asked_for_before() -> None:
-    target = beside(utm(700_000, 7_000_000, (900, 900)), 32633, (900, 900))
+    target = beside(utm(700_000, 7_000_000, (900, 900)), 32633, (1100, 1100))
     fine, coarse = (utm(700_000, 7_000_000, (900, 900), r) for r in (10.0, 600.0))
     first, second = (ControlCache(target, start_step=512, tolerance_px=1e-3) for _ in range(2))
-    assert first.get(fine).rows[1] < first.get(coarse).rows[1]
+    assert spacing(first.get(fine)) < spacing(first.get(coarse))
     assert second.get(coarse).rows.tolist() == first.get(coarse).rows.tolist()
     assert second.get(fine).rows.tolist() == first.get(fine).rows.tolist()
 
 
-def test_a_part_of_a_control_grid_has_the_nodes_of_the_whole() -> None:
-    whole = ControlCache(beside(utm(700_000, 5_000_000, (300, 300)), 32633, (300, 260)))
+def test_a_part_of_a_control_grid_has_the_positions_of_the_whole() -> None:
+    block = beside(utm(700_000, 5_000_000, (300, 300)), 32633, (300, 260))
+    whole = ControlCache(block)
     source = utm(700_000, 5_000_000, (300, 300))
-    rows, columns = whole.cell_bounds((slice(70, 90), slice(130, 259))) or (slice(0), slice(0))
-    assert (rows, columns) == (slice(64, 128), slice(128, 260))
+    rows, columns = whole.cell_bounds((slice(70, 90), slice(130, 259)))
+    assert (rows.start <= 70, rows.stop >= 90, columns.start <= 130, columns.stop) == (True, True, True, 260)
+    assert rows.stop - rows.start == 64
     part = whole.cropped(rows, columns).get(source)
-    for of_part, of_whole in zip(interpolated(part, source), interpolated(whole.get(source), source), strict=True):
-        np.testing.assert_allclose(of_part, of_whole[rows, columns], rtol=0, atol=1e-9)
-    assert part.x.tolist() == whole.get(source).x[1:3, 2:].tolist()
+    assert (
+        part.x[:, 0].tolist()
+        == whole.get(source).x[1:3, np.searchsorted(whole.get(source).columns, columns.start)].tolist()
+    )
+    for box in ((rows, columns), (slice(71, 202), slice(3, 132))):
+        expected = [of[box] for of in interpolated(whole.get(source), source)]
+        alone = ControlCache(block[box]).get(source)
+        for control in (whole.cropped(*box).get(source), alone):
+            for of_part, of_whole in zip(interpolated(control, source), expected, strict=True):
+                np.testing.assert_allclose(of_part, of_whole, rtol=0, atol=2 / FINEST)
 
 
 @pytest.mark.parametrize("west", [-180.0, 179.0])

@@ -147,3 +147,16 @@ def test_tiles_in_several_crs_are_refused(tmp_path: Path) -> None:
     tiles = [tile(tmp_path, 9.0, 59.8), granule("utm", {"elevation": other}, target)]
     with pytest.raises(RasterError, match="mixed-crs"):
         load_dem(tiles, "elevation", target, SPEC)
+
+
+def test_heights_do_not_depend_on_the_block(tmp_path: Path) -> None:
+    """A chip is the same bit for bit in a block of another size, halo and all: nodes lie on one endless lattice."""
+    rough = np.random.default_rng(3).normal(900, 200, (360, 360))
+    tiles = [tile(tmp_path, 9.0, 46.0, height=rough)]
+    middle = around(9.05, 46.05, 320, 10.0)
+    west, north = round(middle.affine.c / 640) * 640, round(middle.affine.f / 640) * 640
+    large = utm(west, north, (320, 320), epsg=32632)
+    whole = load_dem(tiles, "elevation", large.pad(1), SPEC).layer.values[0, 1:-1, 1:-1]
+    part = load_dem(tiles, "elevation", large[64:192, 128:256].pad(1), SPEC).layer.values[0, 1:-1, 1:-1]
+    np.testing.assert_array_equal(part, whole[64:192, 128:256])
+    assert np.ptp(part) > 500
