@@ -10,36 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Box = tuple[slice, slice]
-"""Rows and columns of a block, in pixels."""
-
-
-class PassMosaic:
-    """One pass put together from its granules: the first that is valid at a pixel gives all bands of it."""
-
-    def __init__(self, blank: NDArray[Any]) -> None:
-        """`blank` ([bands], y, x) holds nodata; it is copied."""
-        self.values = blank.copy()
-        self.seen = np.zeros(blank.shape[-2:], np.bool_)
-        """Shape (y, x): where some granule was valid."""
-
-    @property
-    def full(self) -> bool:
-        """True once no further granule can add anything."""
-        return bool(self.seen.all())
-
-    def take(self, values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Fill what is still missing from one granule; returns the pixels (y, x) that it gave."""
-        new = valid & ~self.seen
-        for whole, part in zip(self._planes(self.values), self._planes(values), strict=True):
-            np.copyto(whole, part, where=new)
-        self.seen |= new
-        return new
-
-    @staticmethod
-    def _planes(values: NDArray[Any]) -> NDArray[Any]:
-        return values[None] if values.ndim == 2 else values
-
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:

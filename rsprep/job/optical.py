@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,31 +10,19 @@ from numpy.typing import NDArray
 
 from rsprep.config import Sentinel2
 from rsprep.granule import Granule
-from rsprep.job.made import Box, Contribution, Made, PassMosaic
+from rsprep.job.made import Contribution, Made
+from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.composites import BestDate, median, rank_dates
 from rsprep.products.sentinel2 import NODATA, clear_mask, dn_offset, reflectance
+from rsprep.reading.bands import BandSpec
 from rsprep.reading.layer import Layer
-from rsprep.reading.mosaic import BandSpec
+from rsprep.reading.mosaic import Box
 from rsprep.sources.definition import Sentinel2Product
 
 STACK_BYTES = 512 * 2**20
 """Most memory for the dates of a median; a block with more is made in strips of chips."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """One pass over a box: what it shows and where that comes from."""
-
-    values: NDArray[np.int16]
-    """Shape (bands, y, x), reflectance × 10⁴, nodata −32768."""
-    observed: NDArray[np.bool_]
-    """Shape (y, x): every band, and the scene classification, has a value."""
-    clear: NDArray[np.bool_]
-    """Shape (y, x): observed, and the ground is seen."""
-    origins: tuple[tuple[Granule, NDArray[np.bool_]], ...]
-    """Granule and the pixels (y, x) that it gave."""
 
 
 class Optical:
@@ -68,23 +55,21 @@ class Optical:
         """
         shape = self.reader.shape
         # One small band a pass: read side by side, since over a network each costs a round trip or two.
-        skies = list(self.reader.pool.map(self._sky, self.passes))
+        skies = list(self.reader.pool.map(self._sky, self.passes)) if self.product.scl is not None else []
         observed = blank_mask(shape)
-        if self.product.scl is not None and skies:
-            clear = np.stack([clear for _, clear in skies])
-            ranks = rank_dates(clear, self.chip_px)
-            for seen, _ in skies:
-                observed |= seen
+        if skies:
+            ranks = rank_dates(np.stack([sky.clear for sky in skies]), self.chip_px)
+            for sky in skies:
+                observed |= sky.observed
         else:
             ranks = self._ranks_by_scene()
         best = BestDate(len(self.settings.bands), ranks, self.chip_px)
         origins: dict[int, tuple[tuple[Granule, NDArray[np.bool_]], ...]] = {}
         for date in np.argsort(ranks.sum(axis=(1, 2), dtype=np.int64), kind="stable").tolist():
-            sky = skies[date][1] if self.product.scl is not None else None
-            box = self._useful_box(best, date, sky)
+            box = self._useful_box(best, date, skies[date].clear if skies else None)
             if box is None:
                 continue
-            look = self._look(self.passes[date], box)
+            look = self.look(self.passes[date], box)
             observed[box] |= look.observed
             values, clear_here = _onto(shape, look, box)
             best.add(values, clear_here, date)
@@ -117,21 +102,19 @@ class Optical:
             ranks[date] = rank
         return ranks
 
-    def _sky(self, group: Sequence[Granule]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """(observed, clear) of one pass by its scene classification alone, each (y, x)."""
-        shape = self.reader.shape
-        observed, clear = blank_mask(shape), blank_mask(shape)
-        if self.product.scl is None:
-            return observed, clear
-        for granule in group:
-            if observed.all():
-                break
-            layer = self.reader.layer(granule, ("SCL",), self._classes, self.reader.everything)
-            if layer is not None:
-                new = layer.valid & ~observed
-                clear |= new & clear_mask(layer.values[0], mask_snow=self.settings.mask_snow)
-                observed |= new
-        return observed, clear
+    def _sky(self, group: Sequence[Granule]) -> Pass:
+        """One pass by its scene classification alone, over the whole block."""
+
+        def observe(granule: Granule, box: Box) -> Observation | None:
+            classes = self.reader.layer(granule, ("SCL",), self._classes, box)
+            if classes is None:
+                return None
+            return Observation(values=classes.values, valid=classes.valid, clear=self._clear(classes))
+
+        return lay(group, self.reader.everything, Blank(bands=1, dtype="uint8", nodata=0), self.reader, observe)
+
+    def _clear(self, classes: Layer) -> NDArray[np.bool_]:
+        return clear_mask(classes.values[0], mask_snow=self.settings.mask_snow)
 
     # -- median -------------------------------------------------------------------------------
 
@@ -146,7 +129,7 @@ class Optical:
             stack = np.empty((len(self.passes), len(self.settings.bands), *shape), np.int16)
             seen = np.empty((len(self.passes), *shape), np.bool_)
             for date, group in enumerate(self.passes):
-                look = self._look(group, strip)
+                look = self.look(group, strip)
                 stack[date], seen[date] = look.values, look.clear
                 observed[strip] |= look.observed
                 for granule, mask in look.origins:
@@ -167,25 +150,12 @@ class Optical:
 
     # -- one pass -----------------------------------------------------------------------------
 
-    def _look(self, group: Sequence[Granule], box: Box) -> Look:
-        """All bands of one pass on a box; the first granule that is valid at a pixel gives all of its bands."""
-        shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-        one = PassMosaic(np.full((len(self.settings.bands), *shape), NODATA, np.int16))
-        clear = blank_mask(shape)
-        origins: list[tuple[Granule, NDArray[np.bool_]]] = []
-        for granule in group:
-            if one.full:
-                break
-            found = self._granule(granule, box)
-            if found is None:
-                continue
-            layer, sees_ground = found
-            given = one.take(layer.values, layer.valid)
-            clear |= given & sees_ground
-            origins.append((granule, given))
-        return Look(values=one.values, observed=one.seen, clear=clear, origins=tuple(origins))
+    def look(self, group: Sequence[Granule], box: Box) -> Pass:
+        """All bands of one pass on a box, reflectance × 10⁴ with nodata −32768."""
+        blank = Blank(bands=len(self.settings.bands), dtype="int16", nodata=NODATA)
+        return lay(group, box, blank, self.reader, self._observe)
 
-    def _granule(self, granule: Granule, box: Box) -> tuple[Layer, NDArray[np.bool_]] | None:
+    def _observe(self, granule: Granule, box: Box) -> Observation | None:
         """Reflectance of one granule with one mask for all bands and the classification, and where it is clear."""
         classes: Layer | None = None
         if self.product.scl is not None:
@@ -195,10 +165,12 @@ class Optical:
         layer = self.reader.layer(granule, self.settings.bands, self._bands, box)
         if layer is None:
             return None
-        signed = reflectance(layer.values, self._offset(granule), nodata=int(self.product.nodata))
-        valid = layer.valid if classes is None else layer.valid & classes.valid
-        clear = valid if classes is None else clear_mask(classes.values[0], mask_snow=self.settings.mask_snow)
-        return Layer(values=signed, valid=valid, bands=layer.bands, grid=layer.grid), clear
+        # In place where that fits: a block of twelve bands is hundreds of megabytes.
+        out = layer.values.view(np.int16) if layer.values.itemsize == 2 else None
+        signed = reflectance(layer.values, self._offset(granule), nodata=int(self.product.nodata), out=out)
+        if classes is None:
+            return Observation(values=signed, valid=layer.valid)
+        return Observation(values=signed, valid=layer.valid & classes.valid, clear=self._clear(classes))
 
     def _offset(self, granule: Granule) -> int:
         return dn_offset(granule.properties, baseline_key=self.product.baseline, applied=self.product.offset_applied)
@@ -228,7 +200,7 @@ def _made(
     )
 
 
-def _onto(shape: tuple[int, int], look: Look, box: Box) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+def _onto(shape: tuple[int, int], look: Pass, box: Box) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """A look at a box as arrays of the whole block."""
     if look.clear.shape == shape:
         return look.values, look.clear

@@ -11,12 +11,14 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.config import Sentinel1
 from rsprep.granule import Granule
-from rsprep.job.made import Contribution, Made, PassMosaic
+from rsprep.job.made import Contribution, Made
+from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.sentinel1 import PowerMean, decibel, erode_border, to_power
 from rsprep.reading.control import ControlCache, pixel_lengths
-from rsprep.reading.warp import warp
+from rsprep.reading.mosaic import Box
+from rsprep.reading.warp import fill_invalid, warp
 from rsprep.reading.windows import Window, read_window
 from rsprep.sources.definition import Sentinel1Product
 
@@ -29,38 +31,32 @@ def radar(granules: Sequence[Granule], product: Sentinel1Product, settings: Sent
 
     Power is what is resampled and averaged. A pass is one look, however many granules it is cut into.
     """
-    shape = reader.shape
-    mean = PowerMean(len(settings.polarisations), shape)
+    mean = PowerMean(len(settings.polarisations), reader.shape)
     contributions: list[Contribution] = []
     for _, group in by_date(granules):
-        one = PassMosaic(np.zeros((len(settings.polarisations), *shape), np.float32))
-        for granule in nearest_crs_first(group, reader.block):
-            if one.full:
-                break
-            found = _granule_power(granule, product, settings, reader)
-            if found is not None:
-                contributions.append(_contribution(granule, product, one.take(*found)))
-        mean.add(one.values, one.seen)
+        one = power_of_pass(nearest_crs_first(group, reader.block), product, settings, reader)
+        contributions += [_contribution(granule, product, given) for granule, given in one.origins]
+        mean.add(one.values, one.observed)
     measured = mean.count > 0
     return Made(arrays={"s1": decibel(mean.mean, measured)}, covered=measured, contributions=tuple(contributions))
 
 
-def _granule_power(
-    granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
-    """Power (bands, y, x) of one granule on the block and its mask, dead borders taken off; None without pixels."""
-    return reader.guarded(
-        granule,
-        settings.polarisations[0],
-        reader.everything,
-        lambda: _read_power(granule, product, settings, reader),
-    )
+def power_of_pass(group: Sequence[Granule], product: Sentinel1Product, settings: Sentinel1, reader: Reader) -> Pass:
+    """Linear power of one pass on the block, dead borders taken off."""
+    blank = Blank(bands=len(settings.polarisations), dtype="float32", nodata=0)
+
+    def observe(granule: Granule, box: Box) -> Observation | None:
+        return reader.guarded(granule, box, lambda: _read_power(granule, product, settings, reader, box))
+
+    return lay(group, reader.everything, blank, reader, observe)
 
 
 def _read_power(
-    granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
-    windows = _windows(granule, product, settings, reader)
+    granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader, box: Box
+) -> Observation | None:
+    """Power (bands, y, x) of one granule on a box of the block; None without pixels."""
+    controls = reader.controls(box)
+    windows = _windows(granule, product, settings, reader, controls.target)
     if windows is None:
         return None
     # Both polarisations share one mask, eroded where the pixels are still the scene's own.
@@ -68,24 +64,29 @@ def _read_power(
         *(to_power(window.values, product.units, nodata=product.nodata) for window in windows), strict=True
     )
     valid = erode_border(np.logical_and.reduce(masks), settings.border_px)
-    control = reader.controls(reader.everything).get(windows[0].file_grid)
-    warped = warp(
-        np.stack(powers),
-        windows[0].grid,
-        reader.block,
-        resampling=windows[0].resampling,
-        nodata=None,
-        valid=valid,
-        control=control,
-    )
-    return (warped.values, warped.valid) if warped.valid.any() else None
+    first, control = windows[0], controls.get(windows[0].file_grid)
+    values = np.empty((len(powers), *controls.target.shape), np.float32)
+    observed = np.ones(controls.target.shape, np.bool_)
+
+    def onto_grid(index: int) -> None:
+        warp(
+            powers[index], first.grid, controls.target, resampling=first.resampling, nodata=None,
+            valid=valid, control=control, out=values[index], out_valid=observed,
+        )  # fmt: skip
+
+    list(reader.pool.map(onto_grid, range(len(powers))))
+    if not observed.any():
+        return None
+    fill_invalid(values, observed, 0)
+    return Observation(values=values, valid=observed)
 
 
-def _windows(granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader) -> list[Window] | None:
-    """The source pixels of every polarisation, wide enough that a border just outside the block is seen."""
+def _windows(
+    granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader, target: GeoBox
+) -> list[Window] | None:
+    """The source pixels of every polarisation, wide enough that a border just outside the target is seen."""
     first = granule.assets[settings.polarisations[0]].grid
-    pad = _margin(first, reader.block, settings.border_px)
-    wide = reader.block.pad(pad)
+    wide = target.pad(_margin(first, target, settings.border_px))
     controls = ControlCache(wide)
 
     def read(polarisation: str) -> Window | None:

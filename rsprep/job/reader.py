@@ -13,12 +13,12 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.errors import RasterError, ReadError, RsprepError
 from rsprep.granule import Granule
-from rsprep.job.made import Box
 from rsprep.reading.access import ReadPolicy
+from rsprep.reading.bands import BandSpec, load_granule
 from rsprep.reading.control import ControlCache, crs_of
-from rsprep.reading.extent import window_bytes
+from rsprep.reading.extent import reach, window_bytes
 from rsprep.reading.layer import Layer
-from rsprep.reading.mosaic import BandSpec, load_granules, reach
+from rsprep.reading.mosaic import Box
 from rsprep.sources.signing import Signer
 
 Found = TypeVar("Found")
@@ -47,7 +47,10 @@ class Reader:
     failures: list[Failure] = field(default_factory=list)
     decoded: int = 0
     """Bytes of the source windows that were decoded."""
-    _controls: dict[tuple[int, int, int, int], ControlCache] = field(default_factory=dict)
+    _controls: ControlCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._controls = ControlCache(self.block)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,24 +65,25 @@ class Reader:
 
     def layer(self, granule: Granule, bands: Sequence[str], spec: BandSpec, box: Box) -> Layer | None:
         """Bands of one granule on a box of the block; None where it has no pixel there, or could not be read."""
-        target = self.block[box]
         controls = self.controls(box)
-        found = load_granules(
-            [granule], bands, target, spec, controls=controls, pool=self.pool, sign=self.signer.sign, policy=self.policy
-        )
-        for failed in found.failed:
-            self.failed(granule, failed.error, (failed.rows, failed.columns), box)
-        if not found.layers:
-            return None
-        self._count(granule, bands, np.dtype(spec.dtype).itemsize, controls)
-        return found.layers[0]
 
-    def guarded(self, granule: Granule, band: str, box: Box, work: Callable[[], Found]) -> Found | None:
+        def load() -> Layer | None:
+            return load_granule(
+                granule, bands, controls.target, spec,
+                controls=controls, pool=self.pool, sign=self.signer.sign, policy=self.policy,
+            )  # fmt: skip
+
+        layer = self.guarded(granule, box, load)
+        if layer is not None:
+            self._count(granule, bands, np.dtype(spec.dtype).itemsize, controls)
+        return layer
+
+    def guarded(self, granule: Granule, box: Box, work: Callable[[], Found | None]) -> Found | None:
         """`work()`, or None if it could not read `granule`; the failure is remembered with what it may have filled."""
         try:
             return work()
         except (ReadError, RasterError) as error:
-            self.failed(granule, error, reach(granule, band, self.block[box], self.controls(box)), box)
+            self.failed(granule, error, reach(granule, self.block[box], self.controls(box)), box)
             return None
 
     def failed(self, granule: Granule, error: RsprepError, reached: Box, box: Box) -> None:
@@ -91,11 +95,8 @@ class Reader:
         )
 
     def controls(self, box: Box) -> ControlCache:
-        """Control grids of a box, shared by all that is read onto it."""
-        key = (box[0].start, box[0].stop, box[1].start, box[1].stop)
-        if key not in self._controls:
-            self._controls[key] = ControlCache(self.block[box])
-        return self._controls[key]
+        """Control grids of a box, shared by all that is read onto it; positions are those of the whole block."""
+        return self._controls.cropped(*box)
 
     def _count(self, granule: Granule, bands: Sequence[str], itemsize: int, controls: ControlCache) -> None:
         for band in bands:

@@ -11,8 +11,8 @@ from rsprep.granule import Granule
 from rsprep.job.made import Contribution, Made
 from rsprep.job.reader import Reader
 from rsprep.products.terrain import HALO, metric_side, terrain
+from rsprep.reading.bands import BandSpec
 from rsprep.reading.dem import Box, load_dem
-from rsprep.reading.mosaic import BandSpec
 from rsprep.sources.definition import DemProduct
 
 

@@ -19,7 +19,7 @@ from rsprep.config import BuildConfig
 from rsprep.granule import Granule
 from rsprep.ground.shards import Chip, Shard
 from rsprep.job.labels import landcover
-from rsprep.job.made import Box, Made
+from rsprep.job.made import Made
 from rsprep.job.optical import Optical
 from rsprep.job.radar import radar
 from rsprep.job.reader import Failure, Reader
@@ -27,6 +27,7 @@ from rsprep.job.records import ChipResult, ShardResult
 from rsprep.job.relief import relief
 from rsprep.products.landcover import class_shares
 from rsprep.reading.access import ReadPolicy
+from rsprep.reading.mosaic import Box
 from rsprep.sources.definition import SourceDefinition
 from rsprep.sources.signing import Signer
 from rsprep.store.digest import chip_digest

@@ -7,16 +7,15 @@ join what was read.
 from rsprep.reading.access import ReadPolicy
 from rsprep.reading.bands import BandSpec, load_granule
 from rsprep.reading.control import ControlCache, ControlGrid
-from rsprep.reading.dem import Elevation, load_dem
+from rsprep.reading.dem import Elevation, FailedRead, load_dem
 from rsprep.reading.extent import source_window, target_region, window_bytes
 from rsprep.reading.layer import Layer
-from rsprep.reading.mosaic import Collected, FailedRead, Mosaic, load_granules, load_mosaic
+from rsprep.reading.mosaic import Mosaic
 from rsprep.reading.warp import Warped
 from rsprep.reading.windows import Window, read_window
 
 __all__ = [
     "BandSpec",
-    "Collected",
     "ControlCache",
     "ControlGrid",
     "Elevation",
@@ -28,8 +27,6 @@ __all__ = [
     "Window",
     "load_dem",
     "load_granule",
-    "load_granules",
-    "load_mosaic",
     "read_window",
     "source_window",
     "target_region",

@@ -12,18 +12,18 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from rsprep.errors import RasterError, ReadError, RsprepError
+from rsprep.errors import RasterError
 from rsprep.granule import Granule
 from rsprep.reading.access import ReadPolicy, Sign
 from rsprep.reading.control import ControlCache
 from rsprep.reading.extent import outline
 from rsprep.reading.layer import Layer
 from rsprep.reading.warp import Resampling, fill_invalid, warp
-from rsprep.reading.windows import DEFAULT_POLICY, read_window
+from rsprep.reading.windows import DEFAULT_POLICY, file_grid, read_window
 
 BAND_THREADS = 4
-MISPLACED_SHARE = 0.05
-"""A footprint that covers more of the target than this must have pixels there."""
+PLACED_SHARE = 0.5
+"""Footprint and pixels of one granule that share less than this of the smaller of them contradict each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +42,6 @@ class BandSpec:
     def __post_init__(self) -> None:
         if self.categorical and self.resampling != "nearest":
             raise ValueError(f"classes can only be resampled by nearest, not by {self.resampling}")
-
-
-class BandError(Exception):
-    """Which band of a granule could not be read, and why."""
-
-    def __init__(self, band: str, error: RsprepError) -> None:
-        super().__init__(band, error)
-        self.band = band
-        self.error = error
 
 
 def load_granule(
@@ -85,23 +76,7 @@ def load_granule(
     ------
     ReadError, RasterError : a band could not be read, or its file contradicts its item.
     """
-    try:
-        return read_bands(granule, bands, target, spec, controls or ControlCache(target), pool, sign, policy)
-    except BandError as failure:
-        raise failure.error from None
-
-
-def read_bands(
-    granule: Granule,
-    bands: Sequence[str],
-    target: GeoBox,
-    spec: BandSpec,
-    controls: ControlCache,
-    pool: Executor | None,
-    sign: Sign | None,
-    policy: ReadPolicy,
-) -> Layer | None:
-    """:func:`load_granule`, naming the band that failed; raises BandError."""
+    controls = controls or ControlCache(target)
     shape = (int(target.shape[0]), int(target.shape[1]))
     values: NDArray[Any] = np.empty((len(bands), *shape), np.dtype(spec.dtype))
     valid = np.ones(shape, np.bool_)
@@ -112,7 +87,7 @@ def read_bands(
     touched = _each(one, len(bands), pool)
     if not all(touched):
         if not any(touched):
-            _check_place(granule, bands[0], target)
+            _check_place(granule, bands[0], target, sign, policy)
         return None
     if not valid.any():
         return None
@@ -143,14 +118,11 @@ def _load_band(
     """Fill `values` and clear `valid`; False where the file does not touch the target."""
     asset = granule.assets.get(band)
     if asset is None:
-        raise BandError(band, no_asset(granule, band))
-    try:
-        window = read_window(
-            asset, target, nodata=spec.nodata, dtype=spec.dtype, resampling=spec.resampling,
-            controls=controls, sign=sign, policy=policy,
-        )  # fmt: skip
-    except (ReadError, RasterError) as error:
-        raise BandError(band, error) from None
+        raise no_asset(granule, band)
+    window = read_window(
+        asset, target, nodata=spec.nodata, dtype=spec.dtype, resampling=spec.resampling,
+        controls=controls, sign=sign, policy=policy,
+    )  # fmt: skip
     if window is None:
         return False
     warp(
@@ -171,18 +143,22 @@ def no_asset(granule: Granule, band: str) -> RasterError:
     )
 
 
-def _check_place(granule: Granule, band: str, target: GeoBox) -> None:
-    if not isinstance(granule.footprint, shapely.Polygon | shapely.MultiPolygon):
+def _check_place(granule: Granule, band: str, target: GeoBox, sign: Sign | None, policy: ReadPolicy) -> None:
+    """A granule whose footprint meets the target, but none of whose pixels do, must at least lie on its footprint.
+
+    The footprint alone is no witness: its straight edges in degrees leave the edges of a tile by tens of pixels.
+    """
+    footprint = granule.footprint
+    if not isinstance(footprint, shapely.Polygon | shapely.MultiPolygon) or not footprint.intersects(outline(target)):
         return
-    ground = outline(target)
-    share = granule.footprint.intersection(ground).area / ground.area
-    if share > MISPLACED_SHARE:
-        raise BandError(
-            band,
-            RasterError(
-                "misplaced",
-                f"the footprint of {granule.id} covers {share:.0%} of the target, its pixels none of it",
-                value=str(granule.footprint.bounds),
-                remedy="the item's footprint or the file's transform is wrong: leave the granule out",
-            ),
+    asset = granule.assets[band]
+    grid = asset.grid or file_grid(asset, sign=sign, policy=policy)
+    ground = outline(grid)
+    shared = footprint.intersection(ground).area / min(footprint.area, ground.area)
+    if shared < PLACED_SHARE:
+        raise RasterError(
+            "misplaced",
+            f"the footprint of {granule.id} and its pixels share {shared:.0%} of the smaller of them",
+            value=f"footprint {footprint.bounds}, pixels {ground.bounds}",
+            remedy="the item's footprint or the file's transform is wrong: leave the granule out",
         )

@@ -18,18 +18,31 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from rsprep.errors import RasterError, ReadError
+from rsprep.errors import RasterError, ReadError, RsprepError
 from rsprep.granule import Granule
 from rsprep.reading.access import ReadPolicy, Sign
 from rsprep.reading.bands import BAND_THREADS, BandSpec, no_asset
 from rsprep.reading.control import ControlCache, ControlGrid, crs_of, pixel_lengths
+from rsprep.reading.extent import reach
 from rsprep.reading.layer import Layer
-from rsprep.reading.mosaic import FailedRead, reach
 from rsprep.reading.validity import find_invalid
 from rsprep.reading.warp import PASTE_TOLERANCE_PX, relate, suited, support, warp
 from rsprep.reading.windows import DEFAULT_POLICY, Window, read_window
 
 Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedRead:
+    """A tile that should contribute to a target and could not be read."""
+
+    granule_id: str
+    error: RsprepError
+    """A ReadError, or the RasterError of a file that contradicts its item."""
+    rows: slice
+    """Rows of the target that the tile may have filled."""
+    columns: slice
+    """Columns of the target likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +82,7 @@ def load_dem(
     zero_boxes : areas (west, south, east, north; degrees) that hold 0 m wherever no tile has a value:
         ocean tiles that the provider leaves out. Filled before the warp, so that coasts have no rim.
     collect : True: a tile that cannot be read comes back in `failed` and leaves a gap; False: it raises.
-    controls, pool, sign, policy : see :func:`rsprep.reading.mosaic.load_granule`.
+    controls, pool, sign, policy : see :func:`rsprep.reading.bands.load_granule`.
 
     Raises
     ------
@@ -89,8 +102,8 @@ def load_dem(
         elif result is None:
             untouched.append(granule.id)
         elif collect:
-            rows, columns = reach(granule, band, target, controls)
-            failed.append(FailedRead(granule_id=granule.id, band=band, error=result, rows=rows, columns=columns))
+            rows, columns = reach(granule, target, controls)
+            failed.append(FailedRead(granule_id=granule.id, error=result, rows=rows, columns=columns))
         else:
             raise result
     layer = _heights(windows, band, target, spec, zero_boxes, controls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import shapely
@@ -11,7 +12,8 @@ from odc.geo.geobox import GeoBox
 from shapely.affinity import translate
 
 from rsprep.errors import RasterError
-from rsprep.reading.control import ControlGrid, crs_of, transformer
+from rsprep.granule import Granule
+from rsprep.reading.control import ControlCache, ControlGrid, crs_of, transformer
 
 
 def source_window(source: GeoBox, control: ControlGrid, margin: int) -> tuple[slice, slice] | None:
@@ -99,6 +101,26 @@ def footprint_region(footprint: shapely.Geometry, target: GeoBox, margin: int = 
         slice(max(0, math.floor(rows.min()) - margin), min(int(target.shape[0]), math.ceil(rows.max()) + margin)),
         slice(max(0, math.floor(columns.min()) - margin), min(int(target.shape[1]), math.ceil(columns.max()) + margin)),
     )
+
+
+def reach(granule: Granule, target: GeoBox, controls: ControlCache) -> tuple[slice, slice]:
+    """Rows and columns of `target` that any asset of the granule may fill, by its declared grid or its footprint.
+
+    Empty slices where it reaches none.
+    """
+    grids = [asset.grid for asset in granule.assets.values()]
+    regions = [target_region(grid, controls.get(grid), margin=3) for grid in grids if grid is not None]
+    if None in grids or not grids:
+        regions.append(footprint_region(granule.footprint, target))
+    found = [region for region in regions if region is not None]
+    if not found:
+        return slice(0, 0), slice(0, 0)
+    rows, columns = zip(*found, strict=True)
+    return _spanned(rows), _spanned(columns)
+
+
+def _spanned(sides: Sequence[slice]) -> slice:
+    return slice(min(side.start for side in sides), max(side.stop for side in sides))
 
 
 def window_bytes(source: GeoBox, control: ControlGrid, itemsize: int, margin: int = 2) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import rasterio
@@ -36,6 +37,7 @@ from rsprep.reading.warp import Resampling, suited, support
 
 GRID_TOLERANCE_PX = 1e-3
 DEFAULT_POLICY = ReadPolicy()
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,16 +85,26 @@ def read_window(
     RasterError : the file contradicts its item or its definition (band, CRS, grid, dtype, nodata, size, checksum).
     ReadError : the file cannot be opened or decoded; remote files are tried ``policy.attempts`` times.
     """
+    controls = controls or ControlCache(target)
+    return _opened(asset, sign, policy, lambda file: _read(file, asset, nodata, dtype, resampling, controls))
+
+
+def file_grid(asset: Asset, *, sign: Sign | None = None, policy: ReadPolicy = DEFAULT_POLICY) -> GeoBox:
+    """The lattice of the whole file, by its own header; raises as :func:`read_window` does."""
+    return _opened(asset, sign, policy, lambda file: _grid_of(file, asset))
+
+
+def _opened(asset: Asset, sign: Sign | None, policy: ReadPolicy, use: Callable[[Any], Found]) -> Found:
+    """What `use` makes of the open file; a remote one is opened again until it answers."""
     remote = is_remote(asset.href)
     if not remote:
         _check_bytes(asset, policy)
-    controls = controls or ControlCache(target)
     attempts = policy.attempts if remote else 1
     for attempt in range(attempts):
         href = sign(asset.href) if sign is not None else asset.href
         try:
             with rasterio.Env(**gdal_options(policy)), _open(asset, href if remote else str(local_path(href))) as file:
-                return _read(file, asset, nodata, dtype, resampling, controls)
+                return use(file)
         except (RasterioError, OSError) as error:
             if attempt + 1 == attempts:
                 raise _unreadable(asset, error, attempts) from None

@@ -18,10 +18,11 @@ from rsprep.config import Engine, Sentinel2
 from rsprep.granule import Granule
 from rsprep.job import optical
 from rsprep.job.engine import run_all
-from rsprep.job.made import Box
-from rsprep.job.optical import Look, Optical
+from rsprep.job.optical import Optical
+from rsprep.job.passes import Pass
 from rsprep.job.reader import Reader
 from rsprep.reading.access import ReadPolicy
+from rsprep.reading.mosaic import Box
 from rsprep.sources.definition import load_definition
 from rsprep.sources.signing import NoSigning
 
@@ -65,12 +66,12 @@ class Planted(Optical):
         self.numbers = rng.integers(0, 9000, (DATES, len(self.settings.bands), SIDE, SIDE)).astype(np.int16)
         self.sky = rng.random((DATES, SIDE, SIDE)) < 0.4
 
-    def _look(self, group: Sequence[Granule], box: Box) -> Look:
+    def look(self, group: Sequence[Granule], box: Box) -> Pass:
         date = int(group[0].id)
         values, clear = self.numbers[date][:, box[0], box[1]], self.sky[date][box]
         self.largest = max(self.largest, DATES * values.nbytes)
         seen = np.ones_like(clear)
-        return Look(values=values, observed=seen, clear=clear, origins=((group[0], seen),))
+        return Pass(values=values, observed=seen, clear=clear, origins=((group[0], seen),))
 
 
 def season() -> Planted:

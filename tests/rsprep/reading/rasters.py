@@ -62,3 +62,23 @@ def granule(name: str, assets: Mapping[str, Asset], grid: GeoBox) -> Granule:
         id=name, product="sentinel2", collection="planted", datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
         footprint=outline(grid), assets=assets,
     )  # fmt: skip
+
+
+LAND = landscape((400, 400))
+WHOLE = utm(700_000, 5_400_000, (400, 400))
+
+
+def quarters(folder: Path) -> list[Granule]:
+    """Four granules that overlap by 20 px, B02 at 10 m and B05 at 20 m, with a dead triangle in each."""
+    granules = []
+    for number, (row, column) in enumerate(((0, 0), (0, 180), (180, 0), (180, 180))):
+        part = LAND[row : row + 220, column : column + 220].copy()
+        part[np.add.outer(np.arange(220), np.arange(220)) < 40] = 0
+        grid = utm(700_000 + 10 * column, 5_400_000 - 10 * row, (220, 220))
+        coarse = utm(700_000 + 10 * column, 5_400_000 - 10 * row, (110, 110), 20)
+        assets = {
+            "B02": write(folder / f"{number}-B02.tif", part, grid, 0),
+            "B05": write(folder / f"{number}-B05.tif", part[::2, ::2].copy(), coarse, 0),
+        }
+        granules.append(granule(f"g{number}", assets, grid))
+    return granules
