@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUFFIX = ".partial"
-"""In the names of files that are being written; what a killed writer leaves behind is known by it."""
+"""Ends the names of files that are being written; what a killed writer leaves behind is known by it."""
 
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """A temporary sibling of the same kind to write to; takes the place of `path` once the block is done."""
-    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{SUFFIX}{path.suffix}")
+    """A temporary sibling to write to; takes the place of `path` once the block is done."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{SUFFIX}")
     try:
         yield partial
         partial.replace(path)
