@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -27,6 +27,9 @@ class Section(BaseModel):
     """A group of settings; frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Settings = TypeVar("Settings", bound=Section)
 
 
 class Grid(Section):
@@ -244,39 +247,44 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 def make_config(values: dict[str, Any]) -> BuildConfig:
     """Check `values` and fill in the defaults; raises ConfigError or TimeError for what is wrong first."""
+    return make_settings(BuildConfig, values)
+
+
+def make_settings(model: type[Settings], values: dict[str, Any]) -> Settings:
+    """`values` as settings of any command, checked and with defaults; raises ConfigError for what is wrong first."""
     try:
-        return BuildConfig.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise _explain(error) from None
+        raise _explain(error, model) from None
 
 
-def _explain(error: ValidationError) -> ConfigError:
+def _explain(error: ValidationError, model: type[Section]) -> ConfigError:
     """First complaint of pydantic as a named error: cause, value and remedy in our words."""
     # A misspelt key is told before the one that it leaves missing.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     location = first["loc"]
     where = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
-        return ConfigError("unknown-key", "this key is not known", value=where, remedy=_did_you_mean(location))
+        return ConfigError("unknown-key", "this key is not known", value=where, remedy=_did_you_mean(location, model))
     if first["type"] == "missing" and len(location) == 1:
         return ConfigError("missing", f"{where} is required", remedy=f"give --{where}, or {where}: in --config")
     if first["type"] == "model_type":
         message = "this is a section with keys of its own"
     else:
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    keys = [part for part in location if part in _homes()]
+    keys = [part for part in location if part in _homes(model)]
     return ConfigError(
-        f"bad-{keys[-1]}".replace("_", "-"),
-        f"{where}: {message}",
-        value=first["input"],
+        f"bad-{keys[-1] if keys else 'settings'}".replace("_", "-"),
+        f"{where}: {message}" if where else message,
+        value=first["input"] if where else "",
         remedy="`rsprep config` lists every key with what it takes",
     )
 
 
-def _did_you_mean(location: tuple[int | str, ...]) -> str:
+def _did_you_mean(location: tuple[int | str, ...], model: type[Section]) -> str:
     """The known key that an unknown one resembles, sought in its own section first, with the section it belongs to."""
     wrong, section = str(location[-1]), ".".join(str(part) for part in location[:-1])
-    homes = _homes()
+    homes = _homes(model)
     here = [key for key, sections in homes.items() if section in sections]
     for keys in (here, list(homes)):
         close = difflib.get_close_matches(wrong.lower().replace("-", "_"), keys, n=1)
@@ -286,16 +294,16 @@ def _did_you_mean(location: tuple[int | str, ...]) -> str:
     return "`rsprep config` lists every key"
 
 
-def _homes() -> dict[str, list[str]]:
+def _homes(model: type[Section]) -> dict[str, list[str]]:
     """Every key with the sections that it occurs in; the top level is the section without a name."""
-    homes: dict[str, list[str]] = {key: [""] for key in BuildConfig.model_fields}
-    for name, field in BuildConfig.model_fields.items():
+    homes: dict[str, list[str]] = {key: [""] for key in model.model_fields}
+    for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             for key in field.annotation.model_fields:
                 homes.setdefault(key, []).append(name)
     return homes
 
 
-def dump_config(config: BuildConfig) -> str:
+def dump_config(config: Section) -> str:
     """The resolved configuration as YAML (``config.lock.yaml``)."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rsprep.job.seal import STORE_NAME
-from rsprep.overview import CLASSES, overview
+from rsprep.overview import overview
 from rsprep.report.data import SPLITS
 from rsprep.report.words import count_text
 from rsprep.store.write import read_schema
@@ -41,9 +41,10 @@ def inspect(dataset: str | Path) -> Inspection:
         sections["splits"] = tuple((name, count_text(int(table.in_split(name).sum()))) for name in SPLITS)
         if table.class_shares is not None and table.committed.any():
             shares = np.nanmean(table.class_shares[table.committed], axis=0)
-            sections["land cover"] = tuple(
-                (one.name, f"{share:.1%}") for one, share in zip(CLASSES, shares, strict=True)
+            sections["classes"] = tuple(
+                (one.name, f"{share:.1%}") for one, share in zip(data.classes, shares, strict=True)
             )
+    sections |= {one.title: (one.header, *one.rows) for one in data.tables}
     sections["variables"] = tuple(
         (one.name, " × ".join(one.dims), one.dtype, " ".join(one.bands or ())) for one in schema.variables
     )

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from rsprep.config import BuildConfig, dump_config, make_config, read_config
 from rsprep.errors import StoreError
 from rsprep.files import write_text
+from rsprep.finish import Outcome, finish
 from rsprep.granule import Granule
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.grid import Plan
 from rsprep.job import seal as sealing
+from rsprep.job.drive import make_pending
 from rsprep.job.embedded import with_embedded_source, with_simulated_source
-from rsprep.job.engine import Done, check_scheduler, describe_failure, run_all
+from rsprep.job.engine import check_scheduler
 from rsprep.job.estimate import DECODE_BYTES_PER_SECOND, Estimate, estimate
-from rsprep.job.halt import reason_to_stop, stopping_loudly
+from rsprep.job.halt import stopping_loudly
 from rsprep.job.journal import Journal
 from rsprep.job.journal_view import JournalView, is_begun
 from rsprep.job.places import check_out
@@ -29,34 +28,12 @@ from rsprep.job.plan import BuildPlan, build_identity, make_plan
 from rsprep.job.planning import planned_shards, shard_of
 from rsprep.job.preflight import preflight
 from rsprep.job.progress import Progress, Silent
-from rsprep.job.records import ShardResult
 from rsprep.job.shard import ShardTask, run_shard
-from rsprep.overview import LOCK_NAME, SAID, overview, report
+from rsprep.overview import LOCK_NAME, SAID, overview
 from rsprep.report.data import ReportData
-from rsprep.report.summary import print_summary
 from rsprep.report.words import bytes_text, count_text, seconds_text
 from rsprep.sources.definition import SourceDefinition
 from rsprep.stac import catalog
-from rsprep.store.fence import admit_writers, dismiss_writers
-from rsprep.store.seal import unseal_store
-from rsprep.store.write import clear_partials, create_store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came out of a build."""
-
-    dataset: Path
-    data: ReportData
-
-    @property
-    def failures(self) -> int:
-        """Chips that could not be made."""
-        return self.data.counts.quarantined + self.data.counts.pending
-
-    def show(self) -> None:
-        """Print the summary."""
-        print_summary(self.data, Console())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +117,7 @@ def build(
         if journal.meta("sealed", default=False) and not journal.counts().shards_pending:
             return Outcome(dataset=dataset, data=overview(dataset))
         journal.set_meta("sealed", False)
-        _run(plan, journal, dataset / sealing.STORE_NAME, watcher)
+        _make(plan, journal, dataset / sealing.STORE_NAME, watcher)
         return Outcome(dataset=dataset, data=_finish(plan, journal, dataset, watcher, began))
 
 
@@ -157,55 +134,20 @@ def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
     journal.plan(planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found))
 
 
-def _run(plan: BuildPlan, journal: Journal, store: Path, watcher: Progress) -> None:
-    """Make every shard that is pending; each is recorded as soon as it is on the disk."""
-    clear_partials(store)
-    create_store(store, plan.schema, journal.meta("n_shards"))
-    unseal_store(store)
-    tasks = plan.tasks(
-        (shard_of(journal, row) for row in journal.pending()), str(store.resolve()), admit_writers(store)
-    )
-    counts = journal.counts()
-    watcher.stage("build", total=counts.pending, unit="chips")
-    # Closed here and now when anything is raised: the workers must be gone before the lock is.
-    with closing(run_all(run_shard, tasks, plan.config.engine, name=_task_name)) as finished:
-        for done in finished:
-            _settle(done, journal, watcher)
+def _make(plan: BuildPlan, journal: Journal, store: Path, watcher: Progress) -> None:
+    """Make every shard that is pending."""
 
+    def tasks(address: str, token: str) -> Iterator[ShardTask]:
+        return plan.tasks((shard_of(journal, row) for row in journal.pending()), address, token)
 
-def _settle(done: Done[ShardTask, ShardResult], journal: Journal, watcher: Progress) -> None:
-    """Record what became of one shard; raises what would meet every other shard as well."""
-    shard = done.task.shard
-    if done.result is not None:
-        journal.commit(done.result)
-        for reason in done.result.stats["failures"]:
-            watcher.note(f"{shard.shard_id}: {reason}")
-    else:
-        stop = reason_to_stop(done.error)
-        if stop is not None:
-            raise stop from done.error
-        reason = describe_failure(done.error) if done.error is not None else "no result"
-        journal.fail(shard.index, reason)
-        watcher.note(f"{shard.shard_id}: {reason}")
-    watcher.advance(sum(1 for _ in shard.to_build))
+    make_pending(journal, store, plan.schema, run_shard, tasks, plan.config.engine, watcher)
 
 
 def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> ReportData:
-    """Select, seal, catalogue and report; returns what the report shows."""
-    store = dataset / sealing.STORE_NAME
-    watcher.stage("seal")
-    dismiss_writers(store)
-    sealing.apply_selection(journal, plan.config, plan.schema, store)
-    sealing.seal(journal, plan.schema, store)
-    journal.set_meta("seconds", journal.meta("seconds", 0.0) + time.monotonic() - began)
-    if journal.counts().committed:
-        watcher.stage("catalog")
-        catalog.write_catalog(dataset, licence="other", title=plan.definition.title)
-        catalog.register(dataset, plan.config.catalog)
-    watcher.stage("report")
-    data = report(dataset)
-    journal.set_meta("sealed", True)
-    return data
+    """Select, seal, catalogue and report."""
+    watcher.stage("select")
+    sealing.apply_selection(journal, plan.config, plan.schema, dataset / sealing.STORE_NAME)
+    return finish(journal, plan.schema, dataset, watcher, began, home=plan.config.catalog, title=plan.definition.title)
 
 
 def _check_places(settings: BuildConfig) -> None:
@@ -217,10 +159,6 @@ def _said(definition: SourceDefinition) -> dict[str, Any]:
     """What the catalog and the report tell of a source whose definition may be gone by then."""
     names = definition.products.names()
     return {"licence": definition.licence, "collections": {name: definition.product(name).collection for name in names}}
-
-
-def _task_name(task: ShardTask) -> str:
-    return f"shard-{task.shard.shard_id}"
 
 
 def _settings(config: BuildConfig | Mapping[str, Any] | str | Path) -> BuildConfig:

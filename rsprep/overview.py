@@ -20,8 +20,9 @@ from rsprep.errors import InputError, StoreError
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.footprint import chip_footprint
 from rsprep.job.journal_view import JournalView
-from rsprep.job.records import ChipRow
+from rsprep.job.records import CORPUS, ChipRow
 from rsprep.job.seal import STORE_NAME
+from rsprep.overview_corpus import sections
 from rsprep.report.choose import choose, describe
 from rsprep.report.data import (
     ChipTable,
@@ -69,26 +70,17 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
     folder = Path(dataset)
     with JournalView.open(folder) as journal:
         config = _locked_config(folder)
-        schema, _ = read_schema(folder / STORE_NAME)
         counts = journal.counts()
-        origins = _Origins()
-        table = _table(origins.noting(journal.chips()), schema)
-        looks, legends = _quicklooks(folder, table) if pictures else ((), ())
+        is_corpus = journal.meta(CORPUS) is not None
+        parts = (sections if is_corpus else _multisource)(folder, journal, pictures=pictures)
         return ReportData(
-            title=f"Data set {folder.resolve().name}",
-            subtitle=_subtitle(config, schema),
+            **parts,
             counts=Counts(
                 planned=counts.planned,
                 committed=counts.committed,
                 rejected=counts.rejected,
                 quarantined=counts.quarantined,
             ),
-            chips=table,
-            aoi=_outline(config["aoi"]),
-            classes=CLASSES if "lulc" in schema.names else (),
-            quicklooks=looks,
-            legends=legends,
-            sources=_sources(origins, {one.id: one.datetime for one in journal.granules()}, journal.meta(SAID)),
             timings=_timings(journal, counts.committed),
             configuration=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
             software={name: importlib.metadata.version(name) for name in SOFTWARE},
@@ -98,6 +90,25 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
                 "report": str(folder / REPORT_NAME),
             },
         )
+
+
+def _multisource(folder: Path, journal: JournalView, *, pictures: bool) -> dict[str, Any]:
+    """What only a multi-source data set has to show."""
+    config = _locked_config(folder)
+    schema, _ = read_schema(folder / STORE_NAME)
+    origins = _Origins()
+    table = _table(origins.noting(journal.chips()), schema)
+    looks, legends = _quicklooks(folder, table) if pictures else ((), ())
+    return {
+        "title": f"Data set {folder.resolve().name}",
+        "subtitle": _subtitle(config, schema),
+        "chips": table,
+        "aoi": _outline(config["aoi"]),
+        "classes": CLASSES if "lulc" in schema.names else (),
+        "quicklooks": looks,
+        "legends": legends,
+        "sources": _sources(origins, {one.id: one.datetime for one in journal.granules()}, journal.meta(SAID)),
+    }
 
 
 def _locked_config(folder: Path) -> dict[str, Any]:

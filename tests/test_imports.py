@@ -14,12 +14,12 @@ FLOORS = [
     {"rsprep.dynamic_world", "rsprep.errors", "rsprep.resources", "rsprep.moments", "rsprep.files"},
     {"rsprep.granule", "rsprep.config"},
     {"rsprep.ground", "rsprep.select"},
-    {"rsprep.products", "rsprep.reading", "rsprep.sources", "rsprep.store"},
+    {"rsprep.products", "rsprep.masks", "rsprep.reading", "rsprep.sources", "rsprep.store"},
     {"rsprep.job"},
     {"rsprep.stac", "rsprep.report"},
     {"rsprep.overview"},
-    {"rsprep.inspection"},
-    {"rsprep.multisource"},
+    {"rsprep.inspection", "rsprep.finish"},
+    {"rsprep.multisource", "rsprep.corpus"},
     {"rsprep.cli"},
 ]
 

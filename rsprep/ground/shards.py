@@ -88,6 +88,11 @@ class Shard:
         """(slot, chip) of every chip whose pixels are wanted."""
         return ((slot, chip) for slot, chip in self.planned if chip.reject is None)
 
+    @property
+    def pending(self) -> int:
+        """Chips whose pixels are wanted."""
+        return sum(1 for _ in self.to_build)
+
     def owned(self, chip: Chip) -> NDArray[np.bool_] | None:
         """(y, x) True for pixels that no chip of the western zone covers; None when that is all of them."""
         return owned_mask(self.lattice, self.west, chip.row, chip.col) if chip.clipped else None

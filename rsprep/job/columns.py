@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.job.journal_view import JournalView
+from rsprep.store.schema import Schema
 
 _UNKNOWN = float("nan")
 
 
-def chip_columns(journal: JournalView, n_slots: int) -> dict[str, NDArray[Any]]:
+def chip_columns(journal: JournalView, schema: Schema, n_slots: int) -> dict[str, NDArray[Any]]:
     """Coordinates along the chip axis for :func:`rsprep.store.seal.seal_store`.
 
     Slots that the plan left empty and chips that came to nothing keep their place with
@@ -34,16 +35,23 @@ def chip_columns(journal: JournalView, n_slots: int) -> dict[str, NDArray[Any]]:
         "synthetic": np.zeros(n_slots, bool),
         "committed": np.zeros(n_slots, bool),
     }
+    for column in schema.columns:
+        kind = object if column.kind == "string" else column.kind
+        columns[column.name] = np.full(n_slots, column.unknown, kind)
     for chip in journal.chips():
         columns["chip_id"][chip.slot] = chip.chip_id
-        for name in ("epsg", "x_origin", "y_origin", "lon", "lat", "split"):
-            columns[name][chip.slot] = chip.record[name]
+        columns["split"][chip.slot] = chip.record["split"]
+        for name in ("epsg", "x_origin", "y_origin", "lon", "lat"):
+            if chip.record[name] is not None:
+                columns[name][chip.slot] = chip.record[name]
         if chip.state != "committed":
             continue
         columns["committed"][chip.slot] = True
         for name in ("s2_cloud_fraction", "valid_fraction"):
             if chip.stats.get(name) is not None:
                 columns[name][chip.slot] = chip.stats[name]
+        for column in schema.columns:
+            columns[column.name][chip.slot] = chip.stats["values"][column.name]
         for name in ("datetime_start", "datetime_end"):
             columns[name][chip.slot] = _moment(chip.stats.get(name))
     return columns

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import resource
 import sqlite3
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from rsprep.config import BuildConfig
 
+CORPUS = "corpus"
+"""Key under which the journal keeps what a corpus is and what its report shows; a multi-source data set has none."""
+TABLES = "tables"
+"""Key under which the journal keeps the tables that a corpus made of itself."""
 Outcome = Literal["committed", "rejected", "quarantined"]
 _NO_PIXEL_DEPENDS_ON = ("engine", "catalog", "out")
 
@@ -166,3 +172,9 @@ def identity_of(config: BuildConfig, **more: Any) -> dict[str, Any]:
         else:
             flat[key] = value
     return flat
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this worker so far, bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024

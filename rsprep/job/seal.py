@@ -42,7 +42,7 @@ def apply_selection(journal: Journal, config: BuildConfig, schema: Schema, store
 
 def seal(journal: Journal, schema: Schema, store: Path) -> None:
     """Write the chip coordinates of every slot and consolidate the store."""
-    seal_store(store, chip_columns(journal, journal.meta("n_shards") * schema.slots_per_shard))
+    seal_store(store, chip_columns(journal, schema, journal.meta("n_shards") * schema.slots_per_shard))
 
 
 def _candidate(chip: ChipRow) -> Mapping[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import resource
-import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +21,7 @@ from rsprep.job.made import Made
 from rsprep.job.optical import Optical
 from rsprep.job.radar import radar
 from rsprep.job.reader import Failure, Reader
-from rsprep.job.records import ChipResult, ShardResult
+from rsprep.job.records import ChipResult, ShardResult, peak_memory
 from rsprep.job.relief import relief
 from rsprep.products.landcover import class_shares
 from rsprep.reading.access import ReadPolicy
@@ -98,7 +96,7 @@ def run_shard(task: ShardTask) -> ShardResult:
         chips=tuple(chips),
         seconds=time.perf_counter() - began,
         bytes_read=reader.decoded,
-        peak_rss=_peak_memory(),
+        peak_rss=peak_memory(),
         stats={"seconds": seconds, "failures": sorted({failure.reason for failure in reader.failures})},
     )
 
@@ -243,9 +241,3 @@ def _chip_box(slot: int, block_chips: int, chip_px: int, box: Box) -> Box:
 
 def _overlap(one: Box, other: Box) -> bool:
     return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
-
-
-def _peak_memory() -> int:
-    """Largest resident memory of this worker so far, bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) if sys.platform == "darwin" else int(peak) * 1024

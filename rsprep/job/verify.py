@@ -25,7 +25,7 @@ from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress, Silent
 from rsprep.job.records import ChipRow, Counts
 from rsprep.store.digest import chip_digest
-from rsprep.store.schema import Schema
+from rsprep.store.schema import NOWHERE, Schema
 from rsprep.store.seal import is_sealed
 from rsprep.store.strict import open_strict, read_slots
 from rsprep.store.write import read_schema
@@ -116,10 +116,10 @@ def _check_seal(path: Path, journal: JournalView, schema: Schema, n_shards: int,
     if arrays != {name: array.metadata.to_dict() for name, array in gathered.arrays()}:
         found.other.append(("store", "the consolidated metadata is stale"))
     n_slots = n_shards * schema.slots_per_shard
-    expected = chip_columns(journal, n_slots)
+    expected = chip_columns(journal, schema, n_slots)
     group = open_strict(path)
     stored: dict[str, NDArray[Any]] = {}
-    for name in _COMPARED:
+    for name in (*_COMPARED, *(column.name for column in schema.columns)):
         try:
             stored[name] = read_slots(group, name, 0, n_slots)
         except Exception as error:  # whatever a damaged file raises is the finding
@@ -127,7 +127,7 @@ def _check_seal(path: Path, journal: JournalView, schema: Schema, n_shards: int,
             continue
         differs = _differs(stored[name], expected[name])
         found.altered += [(str(expected["chip_id"][slot]), f"{name} differs from the journal") for slot in differs]
-    if len(stored) == len(_COMPARED):
+    if set(_COMPARED) <= set(stored):
         _check_places(stored, schema.chip_px * schema.resolution, found)
 
 
@@ -143,7 +143,7 @@ def _check_places(stored: dict[str, NDArray[Any]], side: float, found: _Findings
     kept = np.flatnonzero(stored["committed"])
     names = [str(name) for name in stored["chip_id"][kept].tolist()]
     found.duplicated += [(name, f"{n} slots have this name") for name, n in Counter(names).items() if n > 1]
-    for epsg in np.unique(stored["epsg"][kept]):
+    for epsg in np.unique(stored["epsg"][kept][stored["epsg"][kept] != NOWHERE]):
         here = kept[stored["epsg"][kept] == epsg]
         corners = np.stack([stored["x_origin"][here], stored["y_origin"][here]], axis=-1)
         cells = (corners - corners[0]) / side

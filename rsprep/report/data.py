@@ -52,7 +52,7 @@ class ChipTable:
     lat: NDArray[np.float64]
     """(chip,) degrees north of the centroid."""
     corners: NDArray[np.float64]
-    """(chip, corner, 2) lon, lat around the chip; longitudes of one chip may jump at 180°."""
+    """(chip, corner, 2) lon, lat around the chip; longitudes of one chip may jump at 180°. NaN without a place."""
     split: tuple[str, ...]
     state: tuple[State, ...]
     reason: tuple[str, ...]
@@ -173,6 +173,44 @@ class Legend:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Distribution:
+    """How one number is distributed over the committed chips."""
+
+    title: str
+    note: str
+    values: NDArray[np.float64]
+    """(chip,); NaN where unknown."""
+    low: float
+    high: float
+    """Ends of the axis."""
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sheet:
+    """Many chips on one picture."""
+
+    title: str
+    note: str
+    image: Rgb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Figures that are best read as rows."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = [row for row in self.rows if len(row) != len(self.header)]
+        if wrong:
+            raise ValueError(f"table {self.title}: {len(self.header)} columns, but a row {wrong[0]}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ReportData:
     """Everything that one report shows."""
 
@@ -188,6 +226,9 @@ class ReportData:
     classes: tuple[LandClass, ...] = ()
     quicklooks: tuple[Quicklook, ...] = ()
     legends: tuple[Legend, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+    tables: tuple[Table, ...] = ()
     sources: tuple[SourceRow, ...] = ()
     timings: Timings | None = None
     problems: tuple[Problem, ...] | None = None

@@ -18,6 +18,7 @@ from rsprep.report.map import draw_map, style_of
 from rsprep.report.words import bytes_text, count_text, seconds_text, verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
+SHEET_PX = 1600
 FRACTION_TICKS = {0.0: "0", 0.25: "25", 0.5: "50", 0.75: "75", 1.0: "100 %"}
 
 
@@ -55,11 +56,12 @@ def render_html(data: ReportData) -> str:
         share=data.counts.committed / data.counts.planned if data.counts.planned else 0.0,
         # Our own file, not the user's: the only text that goes in unescaped besides our SVG.
         style=Markup(style),  # noqa: S704  # our own file
-        map=draw_map(data.chips, data.aoi) if data.aoi or (data.chips is not None and len(data.chips)) else None,
-        map_key=_map_key(data.chips),
+        map=draw_map(data.chips, data.aoi) if data.aoi or _has_places(data.chips) else None,
+        map_key=_map_key(data.chips) if data.aoi or _has_places(data.chips) else [],
         splits=_split_rows(data.chips),
         tally=_tally(data.counts),
         looks=_looks(data),
+        sheets=[(one, data_uri(one.image, longest=SHEET_PX)) for one in data.sheets],
         ramps={legend.layer: charts.gradient(legend.stops) for legend in data.legends if legend.stops},
         hatch=data_uri(_hatch_swatch()),
         charts=_charts(data),
@@ -67,6 +69,10 @@ def render_html(data: ReportData) -> str:
         figures=_figures(data.timings),
         stages=_stages(data.timings),
     )
+
+
+def _has_places(chips: ChipTable | None) -> bool:
+    return chips is not None and bool(np.isfinite(chips.lon).any())
 
 
 def _map_key(chips: ChipTable | None) -> list[dict[str, str]]:
@@ -164,6 +170,11 @@ def _charts(data: ReportData) -> list[dict[str, Any]]:
             if column is not None:
                 bars = charts.histogram(column[done], label=title, limits=(0.0, 1.0), ticks=FRACTION_TICKS)
                 drawn.append({"title": title, "note": note, "svg": bars, "wide": False})
+    for one in data.distributions:
+        middle = (one.low + one.high) / 2
+        ticks = {at: f"{at:.3g}{one.unit if at == one.high else ''}" for at in (one.low, middle, one.high)}
+        bars = charts.histogram(one.values, label=one.title, limits=(one.low, one.high), ticks=ticks)
+        drawn.append({"title": one.title, "note": one.note, "svg": bars, "wide": False})
     if data.timings is not None and data.timings.shard_seconds:
         top = charts.nice_ceiling(max(data.timings.shard_seconds))
         ticks = {0.0: "0", top / 2: f"{top / 2:g}", top: f"{top:g} s"}

@@ -19,8 +19,9 @@ from rsprep.errors import CatalogError, StoreError
 from rsprep.files import SUFFIX, write_text
 from rsprep.job.journal_view import JournalView
 from rsprep.job.places import check_folder
+from rsprep.job.records import CORPUS
 from rsprep.stac.collection import Coverage, collection_json
-from rsprep.stac.items import FILE_NAME, STAC_VERSION, item_row, write_items
+from rsprep.stac.items import ALWAYS, FILE_NAME, STAC_VERSION, item_row, write_items
 from rsprep.store.seal import is_sealed
 from rsprep.store.write import read_schema
 
@@ -73,7 +74,7 @@ def write_catalog(
                 coverage.add(row)
                 yield row
 
-        count = write_items(folder / FILE_NAME, rows())
+        count = write_items(folder / FILE_NAME, rows(), schema)
         content = collection_json(
             name, schema, coverage, title=title, licence=licence, derived_from=dict(derived_from or {})
         )
@@ -82,9 +83,11 @@ def write_catalog(
 
 
 def _window(journal: JournalView) -> tuple[dt.datetime, dt.datetime] | None:
-    """First and last time of the granules; None without granules."""
+    """First and last time of the granules; a corpus may be made of pictures without a date."""
     times = [granule.datetime for granule in journal.granules()]
-    return (min(times), max(times)) if times else None
+    if not times:
+        return ALWAYS if journal.meta(CORPUS) is not None else None
+    return min(times), max(times)
 
 
 def register(dataset: str | Path, catalog: str | Path) -> Path:

@@ -43,9 +43,11 @@ class Coverage:
     def add(self, row: Mapping[str, Any]) -> None:
         """Take in one row of the index."""
         self.splits[row["split"]] += 1
-        self.codes.add(row["proj:code"])
         self.start = min(self.start or row["start_datetime"], row["start_datetime"])
         self.end = max(self.end or row["end_datetime"], row["end_datetime"])
+        if row["bbox"] is None:
+            return
+        self.codes.add(row["proj:code"])
         box = row["bbox"]
         west, east = box["xmin"], box["xmax"]
         plain = (west, east) if west <= east else (-180.0, 180.0)
@@ -56,8 +58,8 @@ class Coverage:
 
     @property
     def bbox(self) -> list[float]:
-        """West, south, east, north; west > east across the antimeridian. The whole Earth without items."""
-        if not self.splits:
+        """West, south, east, north; west > east across the antimeridian. The whole Earth where no item has a place."""
+        if not self.codes:
             return [-180.0, -90.0, 180.0, 90.0]
         west, east = min(self._frames, key=lambda frame: frame[1] - frame[0])
         west, east = (round(value - 360 if value > 180 else value, 7) for value in (west, east))
@@ -77,15 +79,14 @@ def collection_json(
         "id": name,
         "title": title or name,
         "description": (
-            f"{total} chips of {schema.chip_px} × {schema.chip_px} pixels of {schema.resolution:g} m: "
+            f"{total} chips of {schema.chip_px} × {schema.chip_px} pixels{_size(schema, coverage)}: "
             f"{', '.join(schema.names)}. The chips lie in one Zarr store; items.parquet has one item a chip."
         ),
         "license": licence,
         "keywords": ["chips", "training data", *schema.names],
         "extent": {"spatial": {"bbox": [coverage.bbox]}, "temporal": {"interval": [interval]}},
         "summaries": {
-            "gsd": [schema.resolution],
-            "proj:code": sorted(coverage.codes),
+            **({"gsd": [schema.resolution], "proj:code": sorted(coverage.codes)} if coverage.codes else {}),
             "ml-aoi:split": [ML_SPLIT[split] for split in ML_SPLIT if coverage.splits[split]],
             "rsprep:chips": {split: coverage.splits[split] for split in ML_SPLIT},
             "processing:software": {"rsprep": rsprep.__version__},
@@ -114,6 +115,10 @@ def collection_json(
         },
         "links": _links(derived_from),
     }
+
+
+def _size(schema: Schema, coverage: Coverage) -> str:
+    return f" of {schema.resolution:g} m" if coverage.codes else ""
 
 
 def _links(derived_from: Mapping[str, str]) -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ from rsprep.errors import StoreError
 from rsprep.files import appearing
 from rsprep.ground.footprint import bbox_of, chip_footprint
 from rsprep.job.records import ChipRow
-from rsprep.store.schema import Schema
+from rsprep.store.schema import NOWHERE, Schema
 
 FILE_NAME = "items.parquet"
 STAC_VERSION = "1.1.0"
@@ -42,6 +42,9 @@ _ASSET = pa.struct(
     [("href", pa.string()), ("type", pa.string()), ("title", pa.string()), ("roles", pa.list_(pa.string()))]
 )
 _TIME = pa.timestamp("us", tz="UTC")
+_ARROW = {"float32": pa.float64(), "int32": pa.int64(), "string": pa.string(), "bool": pa.bool_()}
+ALWAYS = (dt.datetime(1900, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
+"""Stands in for the time of pictures without a date, since STAC asks for one; the store holds NaT for them."""
 _COLUMNS = pa.schema(
     [
         ("type", pa.string()),
@@ -88,18 +91,15 @@ def item_row(
     window : time that stands in where the chip's own is not known (terrain alone has none).
     """
     record, stats = chip.record, chip.stats
-    footprint = chip_footprint(record["epsg"], record["x_origin"], record["y_origin"], schema.side)
     start, end = _times(chip, window)
     cloud = stats.get("s2_cloud_fraction")
-    pixel = schema.resolution
     return {
+        **_place(record, schema),
         "type": "Feature",
         "stac_version": STAC_VERSION,
         "stac_extensions": list(EXTENSIONS),
         "id": chip.chip_id,
         "collection": collection,
-        "geometry": shapely.to_wkb(footprint),
-        "bbox": dict(zip(("xmin", "ymin", "xmax", "ymax"), bbox_of(footprint), strict=True)),
         "links": [
             {"rel": "collection", "href": "./collection.json", "type": "application/json"},
             {"rel": "store", "href": "./chips.zarr", "type": ZARR_TYPE},
@@ -108,15 +108,12 @@ def item_row(
         "datetime": start,
         "start_datetime": start,
         "end_datetime": end,
-        "proj:code": f"EPSG:{record['epsg']}",
-        "proj:shape": [schema.chip_px, schema.chip_px],
-        "proj:transform": [pixel, 0.0, record["x_origin"], 0.0, -pixel, record["y_origin"]],
         "eo:cloud_cover": None if cloud is None else round(100 * cloud, 4),
         "s2:processing_baseline": _joined(stats, "sentinel2_baseline"),
         "sat:orbit_state": _joined(stats, "sentinel1_orbit"),
         "ml-aoi:split": ML_SPLIT[record["split"]],
         "processing:software": {"rsprep": rsprep.__version__},
-        "processing:lineage": LINEAGE,
+        "processing:lineage": stats.get("lineage", LINEAGE),
         "split": record["split"],
         "rsprep:slot": chip.slot,
         "rsprep:digest": chip.digest,
@@ -125,6 +122,23 @@ def item_row(
         "rsprep:synthetic": False,
         "rsprep:sources": _flat(stats.get("sources", {}), "/"),
         "rsprep:facts": _flat(stats.get("facts", {}), "="),
+        **{f"rsprep:{column.name}": stats["values"][column.name] for column in schema.columns},
+    }
+
+
+def _place(record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Footprint and grid of a chip; without geometry for one that lies nowhere on the ground."""
+    pixel = schema.resolution
+    shape = {"proj:shape": [schema.chip_px, schema.chip_px]}
+    if record["epsg"] == NOWHERE:
+        return {**shape, "geometry": None, "bbox": None, "proj:code": None, "proj:transform": None}
+    footprint = chip_footprint(record["epsg"], record["x_origin"], record["y_origin"], schema.side)
+    return {
+        **shape,
+        "geometry": shapely.to_wkb(footprint),
+        "bbox": dict(zip(("xmin", "ymin", "xmax", "ymax"), bbox_of(footprint), strict=True)),
+        "proj:code": f"EPSG:{record['epsg']}",
+        "proj:transform": [pixel, 0.0, record["x_origin"], 0.0, -pixel, record["y_origin"]],
     }
 
 
@@ -159,18 +173,22 @@ def _flat(groups: Mapping[str, Iterable[str]], joint: str) -> list[str]:
     return [f"{group}{joint}{name}" for group in sorted(groups) for name in sorted(groups[group])]
 
 
-def write_items(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:
+def write_items(path: str | Path, rows: Iterable[Mapping[str, Any]], schema: Schema) -> int:
     """Write the index in one piece; it appears whole or not at all.
 
     Parameters
     ----------
     rows : from :func:`item_row`, in slot order; taken in batches.
+    schema : of the store; its columns become columns of the index.
 
     Returns
     -------
     Number of rows.
     """
     path = Path(path)
+    columns = _COLUMNS
+    for column in schema.columns:
+        columns = columns.append(pa.field(f"rsprep:{column.name}", _ARROW[column.kind]))
     count = 0
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -178,9 +196,9 @@ def write_items(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> int:
         remaining = iter(rows)
         while batch := list(islice(remaining, _BATCH)):
             count += len(batch)
-            yield pa.RecordBatch.from_pylist(batch, schema=_COLUMNS)
+            yield pa.RecordBatch.from_pylist(batch, schema=columns)
 
     with appearing(path) as partial:
-        reader = pa.RecordBatchReader.from_batches(_COLUMNS, batches())
+        reader = pa.RecordBatchReader.from_batches(columns, batches())
         stac_geoparquet.arrow.to_parquet(reader, partial, compression="zstd")
     return count

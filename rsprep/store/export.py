@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 import rasterio
 import xarray as xr
+from rasterio.errors import NotGeoreferencedWarning
 
 from rsprep.errors import StoreError
 from rsprep.files import appearing
 from rsprep.store.read import chip, chip_transform, committed_chips, open_dataset
-from rsprep.store.schema import Schema, Variable
+from rsprep.store.schema import NOWHERE, Schema, Variable
 
 _TILE = 256
 
@@ -66,9 +68,12 @@ def _write(one: xr.Dataset, variable: Variable, file: Path) -> None:
     values = one[variable.name].to_numpy()
     values = values if values.ndim == 3 else values[np.newaxis]
     file.parent.mkdir(parents=True, exist_ok=True)
-    with appearing(file) as partial, rasterio.open(partial, "w", **_profile(one, variable, values)) as target:
-        target.write(values)
-        _describe(target, variable)
+    with warnings.catch_warnings(), appearing(file) as partial:
+        # A picture that lies nowhere has no georeference, and that is no accident.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(partial, "w", **_profile(one, variable, values)) as target:
+            target.write(values)
+            _describe(target, variable)
 
 
 def _profile(one: xr.Dataset, variable: Variable, values: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -79,8 +84,7 @@ def _profile(one: xr.Dataset, variable: Variable, values: np.ndarray[Any, Any]) 
         "height": values.shape[1],
         "width": values.shape[2],
         "dtype": variable.dtype,
-        "crs": one.rio.crs,
-        "transform": chip_transform(one),
+        **({"crs": one.rio.crs, "transform": chip_transform(one)} if int(one["epsg"]) != NOWHERE else {}),
         "nodata": variable.fill if variable.has_nodata else None,
         "tiled": True,
         "blockxsize": side,

@@ -12,7 +12,7 @@ import zarr
 from affine import Affine
 
 from rsprep.errors import StoreError
-from rsprep.store.schema import Schema
+from rsprep.store.schema import NOWHERE, Schema
 from rsprep.store.seal import is_sealed
 from rsprep.store.strict import StrictStore, shard_slots
 from rsprep.store.write import read_schema
@@ -82,7 +82,7 @@ def chip(dataset: xr.Dataset, chip_id: str) -> xr.Dataset:
     Returns
     -------
     Dataset over ([bands], y, x), still lazy; ``chip.s2.rio`` has CRS and transform, and
-    ``rio.to_raster`` writes what it shows.
+    ``rio.to_raster`` writes what it shows. A picture that lies nowhere has neither.
 
     Raises
     ------
@@ -97,20 +97,24 @@ def chip(dataset: xr.Dataset, chip_id: str) -> xr.Dataset:
             remedy="dataset.chip_id lists them",
         )
     one: xr.Dataset = dataset.isel(chip=int(found[0]))
-    transform = chip_transform(one)
-    pixel = transform.a
-    centres = (np.arange(int(dataset.attrs["chip_size"])) + 0.5) * pixel
-    one = one.assign_coords(
-        x=("x", transform.c + centres, {"standard_name": "projection_x_coordinate", "units": "m"}),
-        y=("y", transform.f - centres, {"standard_name": "projection_y_coordinate", "units": "m"}),
-    )
-    one = one.rio.write_crs(int(one["epsg"]))
-    one = one.rio.write_transform(transform)
+    if int(one["epsg"]) != NOWHERE:
+        one = _placed(one)
     schema = Schema.from_json(dataset.attrs["rsprep_schema"])
     for variable in schema.variables:
         if variable.has_nodata:
             one[variable.name] = one[variable.name].rio.write_nodata(variable.fill)
     return one
+
+
+def _placed(one: xr.Dataset) -> xr.Dataset:
+    transform = chip_transform(one)
+    centres = (np.arange(int(one.attrs["chip_size"])) + 0.5) * transform.a
+    one = one.assign_coords(
+        x=("x", transform.c + centres, {"standard_name": "projection_x_coordinate", "units": "m"}),
+        y=("y", transform.f - centres, {"standard_name": "projection_y_coordinate", "units": "m"}),
+    )
+    placed: xr.Dataset = one.rio.write_crs(int(one["epsg"])).rio.write_transform(transform)
+    return placed
 
 
 def chip_transform(one: xr.Dataset) -> Affine:

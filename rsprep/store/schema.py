@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import StoreError
 
 SCHEMA_VERSION = 1
+NOWHERE = 0
+"""Stands for the EPSG code of chips that lie nowhere on the ground: pictures without a place."""
 S2_NODATA = -32768
 S2_SCALE = 1e-4
 TERRAIN_BANDS = ("elevation", "slope", "aspect", "hillshade")
@@ -86,6 +88,25 @@ class Variable:
         )
 
 
+ColumnKind = Literal["float32", "int32", "string", "bool"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One value a chip that a corpus records beside the coordinates that every store has."""
+
+    name: str
+    kind: ColumnKind
+    meaning: str
+
+    @property
+    def unknown(self) -> float | int | str | bool:
+        """Stands in slots without a chip."""
+        stands_in: dict[ColumnKind, float | int | str | bool]
+        stands_in = {"float32": float("nan"), "int32": 0, "string": "", "bool": False}
+        return stands_in[self.kind]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schema:
     """All variables of a store, and how chips are laid out in it."""
@@ -94,9 +115,11 @@ class Schema:
     chip_px: int
     """Pixels along a chip's side."""
     resolution: float
-    """Metres along a pixel's side."""
+    """Metres along a pixel's side; 1 where it is not known."""
     slots_per_shard: int
     """Chips that one shard file holds; one task writes all of them."""
+    columns: tuple[Column, ...] = ()
+    """What a corpus records of each chip beside the coordinates that every store has."""
 
     def __getitem__(self, name: str) -> Variable:
         for variable in self.variables:
@@ -126,7 +149,8 @@ class Schema:
         return chip * self.slots_per_shard
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        columns = {"columns": [vars(column) for column in self.columns]} if self.columns else {}
+        return columns | {
             "version": SCHEMA_VERSION,
             "chip_px": self.chip_px,
             "resolution": self.resolution,
@@ -148,6 +172,7 @@ class Schema:
             chip_px=record["chip_px"],
             resolution=record["resolution"],
             slots_per_shard=record["slots_per_shard"],
+            columns=tuple(Column(**column) for column in record.get("columns", ())),
         )
 
 

@@ -20,7 +20,7 @@ from rsprep.store.write import read_schema
 
 COORDINATES: Mapping[str, tuple[str, str]] = {
     "chip_id": ("string", "stable name of the chip, from zone and lattice cell"),
-    "epsg": ("int32", "EPSG code of the chip's CRS"),
+    "epsg": ("int32", "EPSG code of the chip's CRS; 0 for a picture without a place"),
     "x_origin": ("float64", "easting of the outer edge of the upper-left pixel, metres"),
     "y_origin": ("float64", "northing of the outer edge of the upper-left pixel, metres"),
     "lon": ("float64", "longitude of the chip's centre, degrees"),
@@ -61,8 +61,9 @@ def seal_store(path: str | Path, columns: Mapping[str, NDArray[Any]]) -> None:
     _check_columns(columns, n_slots)
     unseal_store(path)
     group = zarr.open_group(path, mode="r+", use_consolidated=False)
+    known = {**COORDINATES, **{column.name: (column.kind, column.meaning) for column in schema.columns}}
     for name in [*COORDINATES, *sorted(set(columns) - set(COORDINATES))]:
-        kind, meaning = COORDINATES.get(name, ("", ""))
+        kind, meaning = known.get(name, ("", ""))
         _write_coordinate(group, name, np.asarray(columns[name]), kind, meaning)
     _write_bands(group, schema)
     group.update_attributes({"sealed": True, "coordinates": " ".join(columns)})

@@ -76,16 +76,16 @@ def test_items_are_stac_items(dataset: Path) -> None:
 
 def test_rows_without_a_fact_read_like_the_others(tmp_path: Path) -> None:
     """Types are fixed, not taken from the first rows: a first batch without orbits changes nothing."""
-    build_small(tmp_path, n_shards=1)
+    small = build_small(tmp_path, n_shards=1)
     write_catalog(tmp_path)
     path = tmp_path / "items.parquet"
     schema = pq.read_schema(path)
     rows = pq.read_table(path).to_pylist()
     for row in rows:
         row["sat:orbit_state"] = row["eo:cloud_cover"] = row["rsprep:class_shares"] = None
-    assert write_items(path, rows) == 4
+    assert write_items(path, rows, small) == 4
     assert pq.read_schema(path).types == schema.types
-    assert write_items(path, []) == 0
+    assert write_items(path, [], small) == 0
     assert pq.read_schema(path).types == schema.types
 
 

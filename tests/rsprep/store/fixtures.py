@@ -118,5 +118,5 @@ def build_small(
             kept = [slot for slot in range(first, first + slots) if slot not in excluded]
             chips = tuple(chip_result(schema, arrays, slot) for slot in kept)
             journal.commit(ShardResult(index=shard.index, chips=chips, seconds=0.5, bytes_read=1000, peak_rss=10**8))
-        seal_store(store, chip_columns(journal, n_shards * slots))
+        seal_store(store, chip_columns(journal, schema, n_shards * slots))
     return schema

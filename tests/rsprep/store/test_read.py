@@ -154,10 +154,10 @@ def test_a_broken_seal_keeps_readers_out(tmp_path: Path) -> None:
 
 def test_what_is_sealed_again_is_read_as_it_is_now(tmp_path: Path) -> None:
     """Pitfall 3: consolidated metadata is made anew by every seal; a reader never sees the old one."""
-    build_small(tmp_path, n_shards=2)
+    schema = build_small(tmp_path, n_shards=2)
     store = tmp_path / "chips.zarr"
     with JournalView.open(tmp_path) as view:
-        columns = chip_columns(view, 8)
+        columns = chip_columns(view, schema, 8)
     seal_store(store, {**columns, "parent": np.array([f"p{i}" for i in range(8)])})
     assert open_dataset(tmp_path).parent.to_numpy().tolist() == [f"p{i}" for i in range(8)]
     assert zarr.open_group(store, mode="r").metadata.consolidated_metadata is not None
@@ -174,9 +174,9 @@ def test_reading_a_damaged_data_set_raises(tmp_path: Path) -> None:
 
 
 def test_columns_must_fit(tmp_path: Path) -> None:
-    build_small(tmp_path, n_shards=1)
+    schema = build_small(tmp_path, n_shards=1)
     with JournalView.open(tmp_path) as view:
-        columns = chip_columns(view, 4)
+        columns = chip_columns(view, schema, 4)
     del columns["split"]
     with pytest.raises(StoreError, match="missing: split; of another length: lon"):
         seal_store(tmp_path / "chips.zarr", {**columns, "lon": np.zeros(3)})

@@ -1,0 +1,15 @@
+"""Settings that all corpora share."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from rsprep.config import Engine, Section
+
+
+class CorpusSettings(Section):
+    """Where a corpus goes and who makes it; each command adds its own."""
+
+    out: str = Field(description="folder of the data set", examples=["corpus"])
+    catalog: str = Field("catalog", description="folder of the STAC catalog in which the data set is registered")
+    engine: Engine = Engine()

@@ -1,0 +1,71 @@
+"""The end of every job: seal, catalogue and report a data set whose shards are made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from rsprep.job import seal as sealing
+from rsprep.job.journal import Journal
+from rsprep.job.progress import Progress
+from rsprep.overview import report
+from rsprep.report.data import ReportData
+from rsprep.report.summary import print_summary
+from rsprep.stac import catalog
+from rsprep.store.schema import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came out of a job."""
+
+    dataset: Path
+    data: ReportData
+
+    @property
+    def failures(self) -> int:
+        """Chips that could not be made."""
+        return self.data.counts.quarantined + self.data.counts.pending
+
+    def show(self) -> None:
+        """Print the summary."""
+        print_summary(self.data, Console())
+
+
+def finish(
+    journal: Journal,
+    schema: Schema,
+    dataset: Path,
+    watcher: Progress,
+    began: float,
+    *,
+    home: str,
+    title: str,
+    licence: str = "other",
+    extras: Callable[[], None] | None = None,
+) -> ReportData:
+    """Seal, catalogue and report; returns what the report shows. Interrupted, it is done again.
+
+    Parameters
+    ----------
+    began : when the job began, on the monotonic clock.
+    home : folder of the STAC catalog in which the data set is registered.
+    extras : what a job writes besides, once the chips can be read.
+    """
+    watcher.stage("seal")
+    sealing.seal(journal, schema, dataset / sealing.STORE_NAME)
+    if extras is not None:
+        extras()
+    journal.set_meta("seconds", journal.meta("seconds", 0.0) + time.monotonic() - began)
+    if journal.counts().committed:
+        watcher.stage("catalog")
+        catalog.write_catalog(dataset, licence=licence, title=title)
+        catalog.register(dataset, home)
+    watcher.stage("report")
+    data = report(dataset)
+    journal.set_meta("sealed", True)
+    return data
