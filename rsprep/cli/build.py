@@ -7,6 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from rsprep.cli.options import (
+    CATALOG,
+    CONFIG,
+    EPILOG,
+    RETRY_FAILED,
+    SCHEDULER,
+    WORKERS,
+    names,
+    override,
+    override_section,
+)
 from rsprep.cli.progress import watcher
 from rsprep.config import make_config, read_config
 from rsprep.errors import ConfigError
@@ -14,9 +25,7 @@ from rsprep.errors import ConfigError
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("build-multisource", epilog="Exit codes: 0 done, 1 finished with failures, 2 wrong input.")(
-        build_multisource
-    )
+    app.command("build-multisource", epilog=EPILOG)(build_multisource)
 
 
 def build_multisource(
@@ -30,10 +39,8 @@ def build_multisource(
     start: Annotated[str | None, typer.Option(help="First day, as 2021-06-01 (UTC).")] = None,
     end: Annotated[str | None, typer.Option(help="Last day, as 2021-09-30 (UTC).")] = None,
     out: Annotated[str | None, typer.Option(help="Folder of the data set.  [default: datasets/AOI-SOURCE]")] = None,
-    catalog: Annotated[
-        str | None, typer.Option(help="STAC catalog in which to register it.  [default: ./catalog]")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML recipe; options given here win over it.")] = None,
+    catalog: CATALOG = None,
+    config: CONFIG = None,
     layers: Annotated[str | None, typer.Option(help="Comma list of s2,s1,lulc,terrain.  [default: all]")] = None,
     bands: Annotated[str | None, typer.Option(help="Comma list of Sentinel-2 bands.  [default: all 12]")] = None,
     composite: Annotated[
@@ -51,12 +58,10 @@ def build_multisource(
     select: Annotated[
         list[str] | None, typer.Option(help="min_valid=0.9, max_cloud=0.1 or class quota 6=200; repeatable.")
     ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="threads, processes, or tcp://host:port.  [default: threads]")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Workers.  [default: one a core]")] = None,
+    scheduler: SCHEDULER = None,
+    workers: WORKERS = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan, bytes and time; write nothing.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try quarantined chips again.")] = False,
+    retry_failed: RETRY_FAILED = False,
 ) -> int:
     """Build chips of Sentinel-2, Sentinel-1, land cover and terrain from an area of interest.
 
@@ -71,12 +76,12 @@ def build_multisource(
     from rsprep import multisource
 
     values = read_config(config) if config else {}
-    _override(values, aoi=aoi, source=source, endpoint=endpoint, start=start, end=end, out=out, catalog=catalog)
-    _override(values, layers=_names(layers))
-    _override_section(values, "grid", chip_size=chip_size, resolution=resolution, snap=snap, partial=partial)
-    _override_section(values, "sentinel2", bands=_names(bands), composite=composite)
-    _override_section(values, "select", **_selection(select or []))
-    _override_section(values, "engine", scheduler=scheduler, workers=workers)
+    override(values, aoi=aoi, source=source, endpoint=endpoint, start=start, end=end, out=out, catalog=catalog)
+    override(values, layers=names(layers))
+    override_section(values, "grid", chip_size=chip_size, resolution=resolution, snap=snap, partial=partial)
+    override_section(values, "sentinel2", bands=names(bands), composite=composite)
+    override_section(values, "select", **_selection(select or []))
+    override_section(values, "engine", scheduler=scheduler, workers=workers)
     if "out" not in values and "aoi" in values:
         values["out"] = _default_out(str(values["aoi"]), str(values.get("source", "planted")))
     settings = make_config(values)
@@ -112,17 +117,3 @@ def _selection(rules: list[str]) -> dict[str, Any]:
                 remedy="write --select min_valid=0.9, --select max_cloud=0.1 or --select 6=200",
             ) from None
     return chosen
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _override(values: dict[str, Any], **given: Any) -> None:
-    values.update({key: value for key, value in given.items() if value is not None})
-
-
-def _override_section(values: dict[str, Any], section: str, **given: Any) -> None:
-    chosen = {key: value for key, value in given.items() if value is not None}
-    if chosen:
-        values[section] = {**(values.get(section) or {}), **chosen}

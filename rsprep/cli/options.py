@@ -1,0 +1,32 @@
+"""Options that commands share, and how they override a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+CONFIG = Annotated[Path | None, typer.Option(help="YAML recipe; options given here win over it.")]
+CATALOG = Annotated[str | None, typer.Option(help="STAC catalog in which to register it.  [default: ./catalog]")]
+SCHEDULER = Annotated[str | None, typer.Option(help="threads, processes, or tcp://host:port.  [default: threads]")]
+WORKERS = Annotated[int | None, typer.Option(help="Workers.  [default: one a core]")]
+RETRY_FAILED = Annotated[bool, typer.Option("--retry-failed", help="Try quarantined chips again.")]
+EPILOG = "Exit codes: 0 done, 1 finished with failures, 2 wrong input."
+
+
+def names(text: str | None) -> list[str] | None:
+    """``"a, b"`` as ``["a", "b"]``; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def override(values: dict[str, Any], **given: Any) -> None:
+    """Put what was given (not None) into a recipe."""
+    values.update({key: value for key, value in given.items() if value is not None})
+
+
+def override_section(values: dict[str, Any], section: str, **given: Any) -> None:
+    """The same within a section of the recipe."""
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if chosen:
+        values[section] = {**(values.get(section) or {}), **chosen}
