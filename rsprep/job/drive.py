@@ -69,6 +69,7 @@ def make_pending(
         for done in finished:
             _settle(done, journal, watcher)
     dismiss_writers(store)
+    clear_partials(store)  # of workers that died, or were given up, while they wrote
 
 
 def _settle(done: Done[Task, ShardResult], journal: Journal, watcher: Progress) -> None:

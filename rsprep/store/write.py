@@ -206,7 +206,7 @@ def blank_slots(path: str | Path, schema: Schema, index: int, slots: Iterable[in
 def clear_partials(path: str | Path) -> int:
     """Remove what writers that were killed left half-written, in the store and beside it.
 
-    Only for the coordinator that holds the data set's lock, before it starts workers.
+    Only for the coordinator that holds the data set's lock, before it admits workers and after it has dismissed them.
 
     Returns
     -------

@@ -61,7 +61,7 @@ def test_a_report_shows_pictures_of_chips(dataset: Path) -> None:
 def test_inspect(dataset: Path) -> None:
     found = inspect(dataset)
     assert ("committed", "16") in found.sections["chips"]
-    assert ("crops", "100.0%") in found.sections["land cover"]
+    assert ("crops", "100.0%") in found.sections["classes"]
     assert [row[0] for row in found.sections["variables"]][:2] == ["s2", "s2_valid"]
     assert "left out" not in found.sections
 

@@ -216,7 +216,7 @@ def test_a_task_of_a_build_that_is_over_does_not_write(
         late.extend(tasks)
         return run_all(work, late, engine, **more)
 
-    monkeypatch.setattr("rsprep.multisource.run_all", remembering)
+    monkeypatch.setattr("rsprep.job.drive.run_all", remembering)
     rsprep.build(tiny.settings(tmp_path))
     with pytest.raises(BuildError, match="build/superseded"):
         shard_module.run_shard(late[0])
