@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import errno
 import os
 import pty
 import re
@@ -94,10 +95,22 @@ def in_a_terminal(work: Callable[[TerminalProgress], None]) -> str:
             found = watcher(stream)
             assert isinstance(found, TerminalProgress)
             work(found)
-        return os.read(ours, 100_000).decode()
+        return _all_of(ours)
     finally:
         del os.environ["COLUMNS"]
         os.close(ours)
+
+
+def _all_of(terminal: int) -> str:
+    """Everything that was written; one read may give a part of it."""
+    parts = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError as error:  # how a pseudo-terminal says that its other end is closed
+            assert error.errno == errno.EIO
+            return parts.decode()
+        parts += part
 
 
 def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
