@@ -10,17 +10,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from rsprep.config import BuildConfig, Section
+from rsprep.config import Section
 
 WIDTH = 100
 
 
-def describe_config() -> str:
+def describe_config(model: type[Section]) -> str:
     """A commented YAML recipe with every key at its default; it can be given to ``--config`` as it stands.
 
     Keys without a default hold an example.
     """
-    return "\n".join(_lines(BuildConfig, "")) + "\n"
+    return "\n".join(_lines(model, "")) + "\n"
 
 
 def _lines(model: type[Section], indent: str) -> Iterator[str]:

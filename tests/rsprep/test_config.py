@@ -38,12 +38,12 @@ def refused(values: dict[str, Any]) -> ConfigError:
 
 
 def test_the_description_is_a_recipe_of_the_defaults() -> None:
-    assert make_config(yaml.safe_load(describe_config())) == make_config(LEAST)
+    assert make_config(yaml.safe_load(describe_config(BuildConfig))) == make_config(LEAST)
 
 
 @pytest.mark.parametrize(("key", "field"), list(fields()))
 def test_every_key_is_described(key: str, field: FieldInfo) -> None:
-    text = describe_config()
+    text = describe_config(BuildConfig)
     assert field.description
     assert f"{key.split('.')[-1]}: " in text
     assert field.description.split()[0] in text
@@ -51,7 +51,7 @@ def test_every_key_is_described(key: str, field: FieldInfo) -> None:
 
 def test_the_page_shows_the_description() -> None:
     page = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert f"```yaml\n{describe_config()}```\n" in page, "write it anew: rsprep config"
+    assert f"```yaml\n{describe_config(BuildConfig)}```\n" in page, "write it anew: rsprep config"
 
 
 def test_what_is_dumped_is_read_again() -> None:

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from rsprep import __version__, multisource
 from rsprep.cli.main import app, main
+from rsprep.cli.recipe import MODELS
+from rsprep.config import BuildConfig
 from rsprep.config_text import describe_config
 from tests.rsprep.cli.workplace import Workplace, write_workplace
 
@@ -143,7 +146,7 @@ def test_wrong_simulations(
 
 
 def test_config(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, "config") == describe_config()
+    assert told(capsys, "config") == describe_config(BuildConfig)
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -201,3 +204,13 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
         writer.stdout.close()
         assert writer.stderr is not None
         assert writer.stderr.read() == b""
+
+
+@pytest.mark.parametrize("command", sorted(MODELS))
+def test_every_recipe_is_printed_and_can_be_read(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert isinstance(yaml.safe_load(told(capsys, "config", command)), dict)
+
+
+def test_a_recipe_of_no_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "maskmux"]) == 2
+    assert "config/no-recipe" in capsys.readouterr().err
