@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,11 +30,12 @@ __all__ = [
     "fingerprint",
     "is_corpus",
     "list_files",
-    "name_files",
+    "listed",
     "open_corpus",
     "picture_size",
     "read_mask",
     "read_picture",
+    "slugs",
 ]
 
 WHOLE_BYTES = 64 * 2**20
@@ -74,10 +77,21 @@ def list_files(folder: str | Path, suffixes: Sequence[str] = SUFFIXES) -> list[P
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
-def name_files(files: Sequence[Path], root: Path) -> str:
-    """Some files, for the value of an error: the first few by name, and how many more there are."""
-    named = ", ".join(_relative(path, root) for path in files[:_NAMED])
-    return named if len(files) <= _NAMED else f"{named} and {len(files) - _NAMED:,} more"
+def listed(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are: the value of an error that concerns many files."""
+    every = list(names)
+    more = f" and {len(every) - _NAMED:,} more" if len(every) > _NAMED else ""
+    return ", ".join(every[:_NAMED]) + more
+
+
+def slugs(names: Sequence[str]) -> dict[str, str]:
+    """Names of files as chip ids may have them; where two would become equal, a hash tells them apart."""
+    plain = {name: re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:150] or "image" for name in names}
+    uses = Counter(slug.lower() for slug in plain.values())
+    return {
+        name: slug if uses[slug.lower()] == 1 else f"{slug}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
+        for name, slug in plain.items()
+    }
 
 
 def fingerprint(files: Iterable[Path], root: str | Path) -> str:

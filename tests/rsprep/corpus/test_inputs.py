@@ -23,7 +23,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 import rsprep
 from rsprep.corpus import inputs, pictures
-from rsprep.corpus.inputs import fingerprint, is_corpus, list_files, name_files, open_corpus
+from rsprep.corpus.inputs import fingerprint, is_corpus, list_files, listed, open_corpus, slugs
 from rsprep.corpus.pictures import picture_size, read_mask, read_picture
 from rsprep.errors import InputError, StoreError
 from rsprep.multisource import build
@@ -323,8 +323,19 @@ def test_files_are_listed_by_name(tmp_path: Path) -> None:
     names = [str(path.relative_to(tmp_path)) for path in list_files(tmp_path, [".png"])]
     assert names == ["a/x.png", "b/10.png", "b/2.PNG", "c.png"]
     assert list_files(tmp_path / "c.png", [".png"]) == [tmp_path / "c.png"]
-    assert name_files(list_files(tmp_path, [".png"]), tmp_path) == "a/x.png, b/10.png, b/2.PNG, c.png"
-    assert name_files([tmp_path / str(n) for n in range(1205)], tmp_path).endswith("4 and 1,200 more")
+    assert listed(names) == "a/x.png, b/10.png, b/2.PNG, c.png"
+    assert listed(str(n) for n in range(1205)) == "0, 1, 2, 3, 4 and 1,200 more"
+
+
+def test_names_of_chips_are_plain_and_distinct() -> None:
+    found = slugs(["a/b", "a-b", "A/é", "ok_1.2", "...", "x" * 400])
+    assert found["ok_1.2"] == "ok_1.2"
+    assert found["A/é"] == "A"
+    assert found["..."] == "image"
+    assert found["a/b"] != found["a-b"]
+    assert len({slug.lower() for slug in found.values()}) == len(found)
+    assert slugs(["a/b"]) == {"a/b": "a-b"}
+    assert all(len(slug) < 190 for slug in found.values())
 
 
 def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
