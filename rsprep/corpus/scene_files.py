@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,9 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from rsprep.corpus.pictures import PictureInfo, read_picture
+from rsprep.reading.access import ReadPolicy, gdal_options
 
-_SHOWN = 5
 _RGB = ("red", "green", "blue")
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - _SHOWN:,} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more
 
 
 def bands_of(info: PictureInfo) -> int:
@@ -46,9 +39,10 @@ def band_names(info: PictureInfo) -> tuple[str, ...]:
 
 
 def _descriptions(path: Path) -> tuple[str, ...]:
-    with warnings.catch_warnings():
+    with rasterio.Env(**gdal_options(ReadPolicy())), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(str(path.absolute()), driver="GTiff", OVERVIEW_LEVEL="NONE") as file:
+        # Without OVERVIEW_LEVEL: the view of a file that it makes has no names.
+        with rasterio.open(str(path.absolute()), driver="GTiff") as file:
             return tuple(name or "" for name in file.descriptions)
 
 

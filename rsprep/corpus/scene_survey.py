@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.corpus.inputs import listed
 from rsprep.corpus.pictures import PictureInfo
 from rsprep.corpus.scene_classes import Coding
-from rsprep.corpus.scene_files import is_coloured, listed, read_strips
+from rsprep.corpus.scene_files import is_coloured, read_strips
 from rsprep.corpus.scene_pairs import Scene
 from rsprep.errors import InputError
 from rsprep.job.progress import Progress

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.config import make_settings
-from rsprep.corpus.inputs import fingerprint
+from rsprep.corpus.inputs import fingerprint, slugs
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Histogram, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.scene_chips import make_semantic
@@ -29,11 +26,14 @@ from rsprep.corpus.scene_survey import Surveyed, survey
 from rsprep.finish import Outcome
 from rsprep.ground.zones import Zone
 from rsprep.job.progress import Progress, Silent
+from rsprep.masks.scenes import Cut
 from rsprep.report.data import SourceRow
 from rsprep.store.schema import Column, Schema, Variable
 
 SHARD_BYTES = 32 * 2**20
-MAX_SLOTS = 64
+"""Most bytes of one shard, uncompressed."""
+SLOTS = 16
+"""Chips of a shard, as in a block of 1024 pixels; more where scenes are files that can only be decoded as a whole."""
 
 
 def semantic_masks(
@@ -124,12 +124,11 @@ def semantic_schema(settings: SemanticSettings, scenes: Sequence[Scene], coding:
         Variable(name="image", bands=bands, band_dim="band", dtype=first.dtype, fill=0, attrs=image),
         Variable(name="mask", bands=None, band_dim=None, dtype="uint8", fill=coding.unknown, attrs=coding.attrs),
     )
-    chip_bytes = settings.size**2 * (len(bands) * np.dtype(first.dtype).itemsize + 1)
     return Schema(
         variables=variables,
         chip_px=settings.size,
         resolution=resolution or 1.0,
-        slots_per_shard=int(np.clip(SHARD_BYTES // chip_bytes, 1, MAX_SLOTS)),
+        slots_per_shard=_slots(settings, scenes, settings.size**2 * (len(bands) * np.dtype(first.dtype).itemsize + 1)),
         columns=(
             Column(name="scene", kind="string", meaning="scene that the chip was cut from"),
             Column(name="row", kind="int32", meaning="row of chips within the scene, from its upper edge"),
@@ -139,6 +138,17 @@ def semantic_schema(settings: SemanticSettings, scenes: Sequence[Scene], coding:
             Column(name="dominant_share", kind="float32", meaning="share of the chip that it has"),
         ),
     )
+
+
+def _slots(settings: SemanticSettings, scenes: Sequence[Scene], chip_bytes: int) -> int:
+    """Chips of a shard: every task that has a part of a PNG must decode all of it, so few tasks share one."""
+    whole = [
+        Cut(height=scene.height, width=scene.width, size=settings.size, edge=settings.edge)
+        for scene in scenes
+        if not (scene.image.windowed and scene.mask.windowed)
+    ]
+    most = max((cut.rows * cut.columns for cut in whole), default=0)
+    return max(1, min(max(SLOTS, most), SHARD_BYTES // chip_bytes))
 
 
 def _rgb(bands: Sequence[str]) -> list[str]:
@@ -164,7 +174,7 @@ def _chips(
     settings: SemanticSettings, surveyed: Sequence[Surveyed], splits: Mapping[str, NDArray[np.int64]]
 ) -> Iterator[CorpusChip]:
     """Chips scene by scene, row by row; each image is decoded once first, so that a damaged one is told at once."""
-    slugs = _slugs([one.scene.name for one in surveyed])
+    named = slugs([one.scene.name for one in surveyed])
     for one in surveyed:
         scene, unknown = one.scene, one.unknown
         for _ in read_strips(scene.image, one.cut.strips):
@@ -176,7 +186,7 @@ def _chips(
         for row, column in itertools.product(range(one.cut.rows), range(one.cut.columns)):
             share = float(unknown[row, column])
             yield CorpusChip(
-                chip_id=f"{slugs[scene.name]}-r{row:03d}-c{column:03d}",
+                chip_id=f"{named[scene.name]}-r{row:03d}-c{column:03d}",
                 split=split_name(int(splits[scene.name][row, column])),
                 payload={"scene": scene.name, **files, "row": row, "column": column},
                 place=_place(scene, row, column, settings.size),
@@ -187,16 +197,6 @@ def _chips(
 def _reject(share: float, most: float) -> str:
     """Why a chip is left out; one reason for all, so that the report counts them together."""
     return f"more than {100 * most:g} % unknown" if share > most else ""
-
-
-def _slugs(names: Sequence[str]) -> dict[str, str]:
-    """Names of scenes as chip ids may have them; where two would become equal, a hash tells them apart."""
-    plain = {name: re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:150] or "scene" for name in names}
-    uses = Counter(slug.lower() for slug in plain.values())
-    return {
-        name: slug if uses[slug.lower()] == 1 else f"{slug}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
-        for name, slug in plain.items()
-    }
 
 
 def _place(scene: Scene, row: int, column: int, size: int) -> Place | None:
