@@ -36,7 +36,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 
 def test_commands() -> None:
-    expected = ["build-multisource", "config", "export", "inspect", "report", "simulate", "verify"]
+    expected = ["build-multisource", "config", "export", "inspect", "report", "semantic-masks", "simulate", "verify"]
     assert sorted(COMMANDS) == expected
 
 
