@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
 
 from rsprep.job.journal_view import JournalView
 from rsprep.job.records import CORPUS, TABLES, ChipRow
@@ -17,8 +15,8 @@ from rsprep.job.seal import STORE_NAME
 from rsprep.report.data import ChipTable, Distribution, LandClass, Rgb, Sheet, SourceRow, Table
 from rsprep.report.plain import classes_of, paint
 from rsprep.report.sheet import contact_sheet
-from rsprep.store.read import open_dataset
 from rsprep.store.schema import NOWHERE, Schema
+from rsprep.store.strict import open_strict, read_slots
 from rsprep.store.write import read_schema
 
 SHOWN = 60
@@ -117,12 +115,14 @@ def _distributions(journal: JournalView, wanted: Sequence[dict[str, Any]]) -> It
 
 def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> tuple[Sheet, ...]:
     """All variables of some chips side by side; those that the column `first` marks come first."""
-    dataset = open_dataset(folder)
-    names = [str(name) for name in dataset["chip_id"].to_numpy().tolist()]
-    marked = dataset[first].to_numpy() if first else np.zeros(len(names), np.bool_)
+    chips = [
+        (chip.slot, chip.chip_id, bool(first) and bool(chip.stats["values"][first]))
+        for chip in journal.chips("committed")
+    ]
+    slots, names, marked = (list(column) for column in zip(*chips, strict=True))
     order = sorted(range(len(names)), key=lambda i: (not marked[i], hashlib.sha256(names[i].encode()).digest()))
-    chosen = sorted(order[: max(SHOWN, int(marked.sum()))], key=lambda i: (not marked[i], i))
-    looks = _side_by_side(dataset.isel(chip=chosen), schema)
+    chosen = sorted(order[: max(SHOWN, sum(marked))], key=lambda i: (not marked[i], i))
+    looks = _side_by_side(folder / STORE_NAME, [slots[i] for i in chosen], schema)
     captions = [("★ " if marked[i] else "") + names[i] for i in chosen]
     columns = max(1, ACROSS_PX // looks[0].shape[1])
     shown = ", ".join(variable.name for variable in schema.variables)
@@ -130,10 +130,12 @@ def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> t
     return (Sheet(title="Contact sheet", note=note, image=contact_sheet(looks, captions, columns)),)
 
 
-def _side_by_side(dataset: xr.Dataset, schema: Schema) -> list[Rgb]:
+def _side_by_side(store: Path, slots: Sequence[int], schema: Schema) -> list[Rgb]:
+    """The chips in these slots, read one by one: they come from nearly as many shards."""
     step = max(1, schema.chip_px // CELL_PX)
+    group = open_strict(store)
     columns: list[list[Rgb]] = []
     for variable in schema.variables:
-        values: NDArray[Any] = dataset[variable.name].to_numpy()[..., ::step, ::step]
-        columns.append(paint(variable, list(values)))
+        values = [read_slots(group, variable.name, slot, 1)[0][..., ::step, ::step] for slot in slots]
+        columns.append(paint(variable, values))
     return [np.concatenate(row, axis=1) for row in zip(*columns, strict=True)]
