@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from rsprep import __version__
-from rsprep.cli import build, dataset, recipe, semantic_masks, simulate
+from rsprep.cli import build, dataset, occlude, recipe, semantic_masks, simulate
 from rsprep.errors import RsprepError
 
 STOPPED = 130
@@ -32,6 +32,7 @@ simulate.register(app)
 dataset.register(app)
 recipe.register(app)
 semantic_masks.register(app)
+occlude.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,6 +15,11 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_CORRECTIONS = 6
+"""Times that the size of a mask is put right for what the frame cuts off."""
+_NEAR = 0.005
+"""Share of the image by which the hidden area may miss the drawn one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
@@ -112,8 +117,9 @@ def place(
 ) -> NDArray[np.uint8]:
     """One draw of a mask turned, resized and moved; nearest neighbour, so it stays binary.
 
-    The size is drawn so that the whole shape would hide a share that is uniform within `bounds`. What
-    leaves the frame is lost, so the caller looks at :func:`area_ratio` and draws again.
+    Angle and place are drawn, and a share that is uniform within `bounds`; then the size is sought at which
+    that share is hidden, with what the frame cuts off. Where `placing.zoom` does not allow it, or the
+    shape's pixels are too coarse, it may miss: the caller looks at :func:`area_ratio` and draws again.
 
     Parameters
     ----------
@@ -129,15 +135,21 @@ def place(
     if not rows.size:
         raise ValueError("an empty mask cannot be placed")
     share, turn, down, right = rng.uniform(size=4).tolist()
-    wanted = (bounds.low + share * (bounds.high - bounds.low)) * shape[0] * shape[1]
-    zoom = min(max(math.sqrt(wanted / int(ones.sum())), placing.zoom[0]), placing.zoom[1])
     angle = math.radians((2 * turn - 1) * placing.rotate)
     middle = (rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2
-    target = tuple(
+    target_y, target_x = (
         (0.5 + (2 * part - 1) * placing.shift) * side for part, side in zip((down, right), shape, strict=True)
     )
+    wanted = (bounds.low + share * (bounds.high - bounds.low)) * shape[0] * shape[1]
+    zoom = math.sqrt(wanted / int(ones.sum()))
     out = np.zeros(shape, np.uint8)
-    _gather(ones, out, math.cos(angle) / zoom, math.sin(angle) / zoom, target[0], target[1], middle[0], middle[1])
+    for _ in range(_CORRECTIONS):
+        zoom = min(max(zoom, placing.zoom[0]), placing.zoom[1])
+        _gather(ones, out, math.cos(angle) / zoom, math.sin(angle) / zoom, target_y, target_x, middle[0], middle[1])
+        hidden = int(out.sum())
+        if hidden and abs(hidden - wanted) <= _NEAR * out.size:
+            break
+        zoom *= math.sqrt(wanted / max(hidden, 1))
     return out
 
 
@@ -151,8 +163,8 @@ def _gather(
             dy, dx = y + 0.5 - to_y, x + 0.5 - to_x
             row = math.floor(from_y + cos * dy + sin * dx)
             column = math.floor(from_x - sin * dy + cos * dx)
-            if 0 <= row < seed.shape[0] and 0 <= column < seed.shape[1]:
-                out[y, x] = seed[row, column]
+            inside = 0 <= row < seed.shape[0] and 0 <= column < seed.shape[1]
+            out[y, x] = seed[row, column] if inside else 0
 
 
 # -- pasting real clouds --------------------------------------------------------------------------

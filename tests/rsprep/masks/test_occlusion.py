@@ -134,24 +134,25 @@ def test_a_turn_turns_the_way_it_says(turn: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1), low=st.floats(0.05, 0.3), width=st.floats(0, 0.3))
 def test_a_placed_mask_is_binary_and_as_large_as_drawn(seed: int, low: float, width: float) -> None:
     bounds = Bounds(low=low, high=low + width)
-    out = place(blob(), (100, 90), np.random.default_rng(seed), bounds, Placing(zoom=(0.1, 10), shift=0))
+
+    def draw() -> NDArray[np.uint8]:
+        return place(blob(), (100, 90), np.random.default_rng(seed), bounds, Placing(zoom=(0.1, 10)))
+
+    out = draw()
     assert out.shape == (100, 90)
     assert set(np.unique(out)) <= {0, 1}
-    again = place(blob(), (100, 90), np.random.default_rng(seed), bounds, Placing(zoom=(0.1, 10), shift=0))
-    assert (out == again).all()
-    clipped = out[[0, -1]].any() or out[:, [0, -1]].any()
-    assert area_ratio(out) <= bounds.high + 0.01
-    assert clipped or area_ratio(out) >= bounds.low - 0.01
+    assert bounds.low - 0.02 <= area_ratio(out) <= bounds.high + 0.02
+    assert (draw() == out).all()
 
 
 def test_draws_spread_over_bounds_angles_and_places() -> None:
     rng, bounds = np.random.default_rng(0), Bounds(low=0.15, high=0.6)
     masks = [place(blob(), (64, 64), rng, bounds, Placing()) for _ in range(300)]
     ratios = np.array([area_ratio(mask) for mask in masks])
-    assert 0.3 < np.mean([bounds.hold(ratio) for ratio in ratios]) < 1
-    assert np.quantile(ratios, 0.9) > 0.45
+    assert np.mean([bounds.hold(ratio) for ratio in ratios]) > 0.9
+    np.testing.assert_allclose(np.quantile(ratios, (0.1, 0.5, 0.9)), (0.195, 0.375, 0.555), atol=0.04)  # uniform
     hit = np.mean(masks, axis=0)
-    assert hit.min() > 0.02  # every pixel is hidden by some mask
+    assert hit.min() > 0.05  # every pixel is hidden by some mask
 
 
 def test_zoom_keeps_to_its_range() -> None:
