@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,16 +65,21 @@ class Build:
             return []
 
 
-@contextmanager
-def running_build(recipe: Path, *options: str, cwd: Path | None = None) -> Iterator[Build]:
+def running_build(recipe: Path, *options: str, cwd: Path | None = None) -> AbstractContextManager[Build]:
     """Start a build by its command; whatever is left of it is killed on leaving."""
+    return running(command(recipe, *options), cwd or recipe.parent)
+
+
+@contextmanager
+def running(line: list[str], cwd: Path) -> Iterator[Build]:
+    """Start any command of rsprep; whatever is left of it is killed on leaving."""
     process = subprocess.Popen(
-        command(recipe, *options),
+        line,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        cwd=cwd or recipe.parent,
+        cwd=cwd,
         start_new_session=True,
     )
     build = Build(process)

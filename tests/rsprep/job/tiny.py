@@ -182,8 +182,13 @@ def _degrees_of(grid: GeoBox) -> tuple[float, float, float, float]:
 
 def command(recipe: Path, *options: str) -> list[str]:
     """`rsprep build-multisource` with a recipe, as somebody would type it."""
+    return rsprep_command("build-multisource", "--config", str(recipe), *options)
+
+
+def rsprep_command(*arguments: str) -> list[str]:
+    """`rsprep` with these arguments, as somebody would type it."""
     program = "import sys; from rsprep.cli.main import main; sys.exit(main())"
-    return [sys.executable, "-c", program, "build-multisource", "--config", str(recipe), *options]
+    return [sys.executable, "-c", program, *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:
