@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from rsprep.config import Engine
 from rsprep.job.engine import Done, describe_failure, run_all
-from rsprep.job.halt import reason_to_stop
+from rsprep.job.halt import heeding_interrupts, reason_to_stop
 from rsprep.job.journal import Journal
 from rsprep.job.progress import Progress
 from rsprep.job.records import ShardResult
@@ -65,9 +65,10 @@ def make_pending(
     waiting = tasks(str(store.resolve()), admit_writers(store))
     watcher.stage("build", total=journal.counts().pending, unit="chips")
     # Closed here and now when anything is raised: the workers must be gone before the lock is.
-    with closing(run_all(work, waiting, engine, name=_task_name)) as finished:
+    with heeding_interrupts() as check, closing(run_all(work, waiting, engine, name=_task_name)) as finished:
         for done in finished:
             _settle(done, journal, watcher)
+            check()
     dismiss_writers(store)
     clear_partials(store)  # of workers that died, or were given up, while they wrote
 

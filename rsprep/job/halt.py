@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from rsprep.errors import BuildError
 
@@ -45,3 +48,32 @@ def stopping_loudly() -> Iterator[None]:
         if stop is None:
             raise
         raise stop from error
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[Callable[[], None]]:
+    """Make sure that Ctrl-C is not lost: yields a function that raises KeyboardInterrupt if one has come.
+
+    Python raises the interrupt wherever the main thread happens to be, and forgets it with a warning where
+    that is a destructor or a callback of the garbage collector.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: None  # another thread, or a program that deals with interrupts itself
+        return
+    come = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal come
+        come = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if come:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
