@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from rsprep import __version__
-from rsprep.cli import build, dataset, occlude, recipe, semantic_masks, simulate
+from rsprep.cli import build, cloud_masks, dataset, occlude, recipe, semantic_masks, simulate
 from rsprep.errors import RsprepError
 
 STOPPED = 130
@@ -31,6 +31,7 @@ build.register(app)
 simulate.register(app)
 dataset.register(app)
 recipe.register(app)
+cloud_masks.register(app)
 semantic_masks.register(app)
 occlude.register(app)
 

@@ -10,6 +10,7 @@ from rsprep.errors import ConfigError
 
 MODELS = {
     "build-multisource": "rsprep.config:BuildConfig",
+    "cloud-masks": "rsprep.corpus.cloud_settings:CloudSettings",
     "semantic-masks": "rsprep.corpus.scene_settings:SemanticSettings",
 }
 """Command to the settings that its recipe holds."""

@@ -104,7 +104,7 @@ def diverse_subset(shapes: NDArray[np.uint64], features: NDArray[np.float64], co
     while len(chosen) < min(count, len(shapes)):
         least[chosen[-1]] = -1.0
         chosen.append(int(least.argmax()))
-        least = np.minimum(least, space.to(chosen[-1]))
+        space.shorten(least, chosen[-1])
     return np.array(chosen, np.int64)
 
 
@@ -122,7 +122,7 @@ class ShapeSpace:
             raise ValueError(f"{len(shapes)} shapes and {len(features)} rows of features")
         spread = features.std(axis=0)
         self._features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
-        self._shapes, self._mirrored = shapes, _mirrored(shapes)
+        self._shapes, self._mirrored, self._rings = shapes, _mirrored(shapes), _ring_areas(shapes)
         self._scales = (1.0, 1.0)
         self._scales = self._mean_parts()
 
@@ -137,6 +137,14 @@ class ShapeSpace:
         _unlike(self._shapes[shape], self._mirrored[shape], self._shapes, unlike)
         far = np.sqrt(np.square(self._features - self._features[shape]).mean(axis=1))
         return np.asarray(far / self._scales[0] + unlike / self._scales[1])
+
+    def shorten(self, least: NDArray[np.float64], shape: int) -> None:
+        """Put the distance to a shape where it is less than what is in `least` (n,).
+
+        As :meth:`to`, but two shapes are laid over each other only where a bound leaves it open.
+        """
+        far = np.sqrt(np.square(self._features - self._features[shape]).mean(axis=1)) / self._scales[0]
+        _shorten(far, self._scales[1], shape, self._shapes, self._mirrored, self._rings, least)
 
     def _mean_parts(self) -> tuple[float, float]:
         """Mean distance of the descriptors and of the signatures, over pairs spread evenly over all there are."""
@@ -213,6 +221,14 @@ def _similarity(one: Any, mirrored: Any, other: Any) -> Any:
 def _unlike(one: Any, mirrored: Any, shapes: Any, out: Any) -> None:
     for shape in range(len(shapes)):
         out[shape] = 1.0 - _similarity(one, mirrored, shapes[shape])
+
+
+@numba.njit(cache=True, nogil=True)
+def _shorten(far: Any, scale: Any, shape: Any, shapes: Any, mirrored: Any, rings: Any, least: Any) -> None:
+    for other in range(len(shapes)):
+        if far[other] + (1.0 - _bound(rings[shape], rings[other])) / scale < least[other]:
+            alike = _similarity(shapes[shape], mirrored[shape], shapes[other])
+            least[other] = min(least[other], far[other] + (1.0 - alike) / scale)
 
 
 @numba.njit(cache=True, nogil=True)

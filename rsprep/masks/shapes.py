@@ -141,15 +141,15 @@ def cut_seed(seen: NDArray[np.uint8], frame: Frame, rules: SeedRules) -> Cut:
 
 
 def refusal(cut: Cut, rules: SeedRules) -> str:
-    """Why the rules leave a shape out; empty where they take it. Shares are of the window and the outline."""
+    """Why the rules leave a shape out; empty where they take it. One text for all of a kind, so that they are counted."""
     if cut.truncated:
         return "the cloud goes on outside the scene or in pixels without data"
     if cut.area_ratio > rules.max_area:
-        return f"cloud on {cut.area_ratio:.0%} of the window, at most {rules.max_area:.0%} asked for"
+        return f"cloud on more than {rules.max_area:g} of the window"
     if cut.area_ratio < rules.min_area:
-        return f"cloud on {cut.area_ratio:.1%} of the window, at least {rules.min_area:.1%} asked for"
+        return f"cloud on less than {rules.min_area:g} of the window"
     if cut.cut_share > rules.max_cut:
-        return f"the window cuts {cut.cut_share:.0%} of the outline, at most {rules.max_cut:.0%} asked for"
+        return f"the window cuts more than {rules.max_cut:g} of the outline"
     return ""
 
 
@@ -177,7 +177,7 @@ def find_seeds(mask: NDArray[np.uint8], rules: SeedRules) -> Iterator[Candidate]
         elif pieces.get(shape):
             yield from pieces[shape]
         else:
-            yield Candidate(frame=_centred(shapes, shape, rules), cut=None, refused=_too_wide(widths[shape], rules))
+            yield Candidate(frame=_centred(shapes, shape, rules), cut=None, refused=_too_wide(rules))
 
 
 def open_mask(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
@@ -212,10 +212,9 @@ def shrink(shape: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return _alone(parts, int(parts.area.argmax()), smaller.shape) if len(parts) else smaller
 
 
-def _too_wide(width: int, rules: SeedRules) -> str:
-    if rules.large == "drop":
-        return f"{width} pixels wide, the window has {rules.size}"
-    return f"{width} pixels wide, and no window of {rules.size} shows a piece that the rules take"
+def _too_wide(rules: SeedRules) -> str:
+    wide = f"wider than {rules.size} pixels"
+    return wide if rules.large == "drop" else f"{wide}, and no window shows a piece that the rules take"
 
 
 def _centred(shapes: Components, shape: int, rules: SeedRules) -> Frame:

@@ -118,6 +118,11 @@ def test_beats_random_subsets() -> None:
     assert np.allclose(far, far.T)
     assert (np.diag(far) == 0).all()
 
+    shortened = far[3].copy()
+    for k in (5, 9, 40):
+        space.shorten(shortened, k)
+    assert np.allclose(shortened, far[[3, 5, 9, 40]].min(axis=0))
+
     def least(subset: NDArray[np.int64]) -> float:
         pairs = far[np.ix_(subset, subset)]
         return float(pairs[~np.eye(len(subset), dtype=bool)].min())

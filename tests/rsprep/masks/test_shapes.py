@@ -82,7 +82,7 @@ def test_specks_and_blankets_are_left_out(shift: tuple[int, int]) -> None:
     blanket = sky()
     blanket[100 + shift[0] :, 100 + shift[1] :][:63, :63] = 1
     (one,) = find_seeds(blanket, RULES)
-    assert "97% of the window" in one.refused
+    assert one.refused == "cloud on more than 0.8 of the window"
 
 
 def test_a_cloud_that_goes_on_in_the_unknown_is_refused() -> None:
@@ -172,9 +172,9 @@ def test_a_wide_cloud_without_a_good_window_comes_once_refused() -> None:
     mask = sky()
     mask[20:280, 20:280] = 1
     (one,) = find_seeds(mask, SeedRules(size=64, max_cut=0.3))
-    assert "260 pixels wide, and no window of 64" in one.refused
+    assert one.refused == "wider than 64 pixels, and no window shows a piece that the rules take"
     (dropped,) = find_seeds(mask, SeedRules(size=64, large="drop"))
-    assert dropped.refused == "260 pixels wide, the window has 64"
+    assert dropped.refused == "wider than 64 pixels"
 
 
 def test_share_of_the_outline_that_the_window_cuts() -> None:
