@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.corpus.pictures import picture_size
+from rsprep.corpus.pictures import PictureInfo, picture_size
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.corpus.scene_classes import Coding
-from rsprep.corpus.scene_files import read_strips
+from rsprep.corpus.scene_files import bands_of, read_strips
 from rsprep.corpus.scene_settings import SemanticSettings
 from rsprep.corpus.scene_survey import code_strips
 from rsprep.errors import InputError
@@ -37,6 +37,8 @@ def _make_scene(chips: tuple[CorpusChip, ...], batch: Batch) -> Iterator[MadeChi
     try:
         image = picture_size(settings.image_folder / str(payload["image"]))
         mask = picture_size(settings.mask_folder / str(payload["mask"]))
+        if not _as_planned(image, mask, chips, batch.schema):
+            raise _changed(chips[0])
         strips = [slice(row * size, min((row + 1) * size, image.height)) for row, _ in rows]
         pictures = read_strips(image, strips)
         codes = code_strips(mask, strips, coding, settings.mask_palette)
@@ -53,12 +55,25 @@ def _make_scene(chips: tuple[CorpusChip, ...], batch: Batch) -> Iterator[MadeChi
         yield from itertools.repeat(MadeChip(quarantined=f"{payload['scene']}: {reason}"), len(chips) - done)
 
 
+def _as_planned(image: PictureInfo, mask: PictureInfo, chips: tuple[CorpusChip, ...], schema: Schema) -> bool:
+    """Whether the files can be those that the plan has seen: of one size, with the store's bands, under all chips."""
+    size, variable = schema.chip_px, schema["image"]
+    below = max(int(chip.payload["row"]) for chip in chips) * size
+    right = max(int(chip.payload["column"]) for chip in chips) * size
+    return (
+        (image.height, image.width) == (mask.height, mask.width)
+        and (bands_of(image), image.dtype) == (len(variable.bands or ()), variable.dtype)
+        and below < image.height
+        and right < image.width
+    )
+
+
 def _changed(chip: CorpusChip) -> InputError:
     return InputError(
-        "mask-changed",
-        "the mask is not the one that was planned with",
-        value=str(chip.payload["mask"]),
-        remedy="put the mask back that was there, or start again with another OUT",
+        "scene-changed",
+        "the image or the mask is not the one that was planned with",
+        value=str(chip.payload["scene"]),
+        remedy="put the files back that were there, or start again with another OUT",
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import rsprep
+from rsprep.corpus.pictures import read_picture
+from rsprep.corpus.plan import CorpusPlan
 from rsprep.corpus.scene_statistics import FILE_NAME
-from rsprep.corpus.semantic_masks import semantic_masks
+from rsprep.corpus.semantic_masks import plan_semantic, semantic_masks
 from rsprep.errors import ConfigError, StoreError
 from rsprep.finish import Outcome
 from rsprep.job.journal_view import JournalView
 from rsprep.job.verify import verify
+from rsprep.products.crosswalk import load_crosswalk
 from rsprep.store.read import chip_transform
 from tests.rsprep.corpus.scenes import SIZE, UTM, coloured, plant, save, save_palette
 from tests.support import real_data
@@ -27,9 +32,9 @@ from tests.support import real_data
 Scenes = dict[str, tuple[NDArray[Any], NDArray[np.uint8]]]
 
 
-def make(scenes: Path, out: Path, **changes: Any) -> Outcome:
+def make(scenes: Path, out: Path, *, retry_failed: bool = False, **changes: Any) -> Outcome:
     given = {"scenes": str(scenes), "out": str(out), "classes": "scenes-lulc4", "size": SIZE, **changes}
-    return semantic_masks({"catalog": str(out.parent / "catalog"), **given})
+    return semantic_masks({"catalog": str(out.parent / "catalog"), **given}, retry_failed=retry_failed)
 
 
 def statistics(outcome: Outcome) -> dict[str, Any]:
@@ -180,7 +185,7 @@ def test_a_mask_is_the_same_however_it_is_stored(tmp_path: Path, way: str) -> No
     folder = tmp_path / "scenes"
     generator = np.random.default_rng(5)
     wanted = {}
-    table = {code: rgb for rgb, code in rsprep_palette().items()}
+    table = {code: rgb for rgb, code in load_crosswalk("gid-15").palette.items()}
     for index in range(4):
         image = generator.integers(0, 255, (3, 32, 48)).astype(np.uint8)
         mask = generator.integers(0, 16, (32, 48)).astype(np.uint8)
@@ -203,12 +208,6 @@ def test_a_mask_is_the_same_however_it_is_stored(tmp_path: Path, way: str) -> No
         *(dataset[key].to_numpy() for key in ("scene", "row", "col", "mask")), strict=True
     ):
         assert (mask == wanted[str(scene)][row * SIZE : (row + 1) * SIZE, column * SIZE : (column + 1) * SIZE]).all()
-
-
-def rsprep_palette() -> dict[tuple[int, int, int], int]:
-    from rsprep.products.crosswalk import load_crosswalk
-
-    return load_crosswalk("gid-15").palette
 
 
 def test_another_table_in_the_store(planted: tuple[Path, Scenes], tmp_path: Path) -> None:
@@ -298,6 +297,18 @@ def test_pixels_do_not_depend_on_workers(
     assert digests(make(planted[0], tmp_path / "set", max_unknown=0.5, engine=engine)) == digests(corpus)
 
 
+def spoilt_after_planning(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[], object]) -> None:
+    """Let something happen to the files between the plan and the making."""
+
+    def plan_then_spoil(*args: Any) -> CorpusPlan:
+        found = plan_semantic(*args)
+        chips = tuple(found.chips)
+        spoil()
+        return dataclasses.replace(found, chips=chips)
+
+    monkeypatch.setattr("rsprep.corpus.semantic_masks.plan_semantic", plan_then_spoil)
+
+
 def test_a_file_that_breaks_on_the_way_is_quarantined_and_made_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,35 +317,44 @@ def test_a_file_that_breaks_on_the_way_is_quarantined_and_made_later(
     whole = make(folder, tmp_path / "whole")
     broken = folder / "images" / "s2.png"
     content = broken.read_bytes()
-
-    import rsprep.corpus.semantic_masks as module
-
-    plan = module.plan_semantic
-
-    def breaking(*args: Any) -> Any:
-        found = plan(*args)
-        chips = list(found.chips)
-        broken.write_bytes(content[: len(content) // 2])
-        return type(found)(**{**vars(found), "chips": chips})
-
-    monkeypatch.setattr(module, "plan_semantic", breaking)
+    spoilt_after_planning(monkeypatch, lambda: broken.write_bytes(content[: len(content) // 2]))
     outcome = make(folder, out)
     assert outcome.failures > 0
     pixels = statistics(outcome)["pixels"]
     assert summed(pixels, "scenes") == summed(pixels, "chips", "filtered", "edge", "failed")
     assert sum(pixels["failed"].values()) == outcome.failures * SIZE**2
-    with JournalView.open(out) as journal:
-        reasons = {chip.reason for chip in journal.chips("quarantined")}
-    assert len(reasons) == 1
-    assert "s2: input/corrupt-picture" in reasons.pop()
+    assert [reason.partition(": the")[0] for reason in reasons(out)] == ["s2: input/corrupt-picture"]
 
     monkeypatch.undo()
     broken.write_bytes(content)
-    values = {"scenes": str(folder), "out": str(out), "classes": "scenes-lulc4", "size": SIZE}
-    again = semantic_masks({"catalog": str(tmp_path / "catalog"), **values}, retry_failed=True)
+    again = make(folder, out, retry_failed=True)
     assert again.failures == 0
     assert digests(again) == digests(whole)
     assert not sum(statistics(again)["pixels"]["failed"].values())
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "slug"),
+    [
+        ("masks/s2.png", np.full((64, 47), 9, np.uint8), "raster/code-without-class"),
+        ("masks/s2.png", np.zeros((64, 48), np.uint8), "input/scene-changed"),
+        ("images/s2.png", np.zeros((3, 20, 20), np.uint8), "input/scene-changed"),
+        ("images/s2.png", np.zeros((64, 47), np.uint8), "input/scene-changed"),
+    ],
+)
+def test_a_scene_that_is_exchanged_on_the_way_is_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, values: NDArray[Any], slug: str
+) -> None:
+    plant(tmp_path / "scenes")
+    spoilt_after_planning(monkeypatch, lambda: save(tmp_path / "scenes" / file, values))
+    outcome = make(tmp_path / "scenes", tmp_path / "set")
+    assert [reason.split(": ")[:2] for reason in reasons(tmp_path / "set")] == [["s2", slug]]
+    assert "s2" not in rsprep.open(outcome.dataset).scene.to_numpy().tolist()
+
+
+def reasons(out: Path) -> list[str]:
+    with JournalView.open(out) as journal:
+        return sorted({chip.reason for chip in journal.chips("quarantined")})
 
 
 def test_the_same_call_resumes_and_other_inputs_do_not(planted: tuple[Path, Scenes], tmp_path: Path) -> None:
@@ -360,8 +380,6 @@ def test_real_scenes(tmp_path: Path) -> None:
     outcome = make(folder, tmp_path / "set", size=256)
     dataset = rsprep.open(outcome.dataset)
     assert dataset.band.to_numpy().tolist() == ["red", "green", "blue", "nir"]
-    from rsprep.corpus.pictures import read_picture
-
     for i in range(0, len(dataset.chip_id), 7):
         one = dataset.isel(chip=i)
         here = (
