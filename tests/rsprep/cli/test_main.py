@@ -36,8 +36,9 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 
 def test_commands() -> None:
-    expected = ["build-multisource", "config", "export", "inspect", "report", "semantic-masks", "simulate", "verify"]
-    assert sorted(COMMANDS) == expected
+    corpora = ["cloud-masks", "occlude", "semantic-masks"]
+    others = ["build-multisource", "config", "export", "inspect", "report", "simulate", "verify"]
+    assert sorted(COMMANDS) == sorted([*corpora, *others])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
