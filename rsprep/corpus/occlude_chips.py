@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.corpus.occlude_clouds import Cloud, paste
-from rsprep.corpus.occlude_masks import MaskReader
+from rsprep.corpus.occlude_masks import MaskReader, open_group
 from rsprep.corpus.occlude_settings import OccludeSettings
-from rsprep.corpus.pictures import picture_size, read_picture
+from rsprep.corpus.pictures import read_picture
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.errors import RsprepError
 from rsprep.masks.enlarge import enlarge
 from rsprep.masks.occlusion import area_ratio, missing_pixels, occlude, place
-from rsprep.store.read import store_path
-from rsprep.store.strict import open_strict, read_slots
+from rsprep.store.strict import read_slots
 
 LINEAGE = "clean: the source image as it is; occluded: the same with what the mask hides replaced, by rsprep occlude"
 
@@ -39,23 +38,22 @@ class ImageReader:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_last": None}
 
-    def read(self, key: Any, at: tuple[int, int], size: int, scaled: tuple[int, int] | None) -> NDArray[Any]:
-        """(bands, size, size) from row and column `at` on, of the image enlarged to `scaled` if given.
+    def read(self, payload: Mapping[str, Any], size: int) -> NDArray[Any]:
+        """(bands, size, size): the piece of an image that a chip's payload tells of.
 
         Floats without data are NaN, whatever the file has for it.
         """
-        window = slice(at[0], at[0] + size), slice(at[1], at[1] + size)
-        if scaled is None and not self.variable:
-            path = self.root / str(key)
-            if picture_size(path).windowed:
-                return self._clean(read_picture(path, window=window, colours=True))
+        key, scaled = payload["image"], payload["scaled"]
+        rows, columns = (slice(first, first + size) for first in payload["at"])
+        if payload["windowed"]:
+            return self._clean(read_picture(self.root / str(key), window=(rows, columns), colours=True))
         if self._last is None or self._last[0] != (key, scaled):
-            self._last = (key, scaled), self._whole(key, scaled)
-        return np.ascontiguousarray(self._last[1][:, window[0], window[1]])
+            self._last = (key, scaled), self._whole(key, tuple(scaled) if scaled else None)
+        return np.ascontiguousarray(self._last[1][:, rows, columns])
 
     def _whole(self, key: Any, scaled: tuple[int, int] | None) -> NDArray[Any]:
         if self.variable:
-            values = np.asarray(read_slots(open_strict(store_path(self.root)), self.variable, int(key), 1)[0])
+            values = np.asarray(read_slots(open_group(self.root), self.variable, int(key), 1)[0])
             values = values if values.ndim == 3 else values[None]
         else:
             values = read_picture(self.root / str(key), colours=True)
@@ -106,8 +104,7 @@ def make_occluded(batch: Batch) -> Iterator[MadeChip]:
 
 def _pair(chip: CorpusChip, settings: OccludeSettings, work: OcclusionWork, size: int) -> MadeChip:
     payload = chip.payload
-    scaled = tuple(payload["scaled"]) if payload["scaled"] else None
-    clean = work.images.read(payload["image"], tuple(payload["at"]), size, scaled)
+    clean = work.images.read(payload, size)
     missing = missing_pixels(clean, work.images.nodata)
     if missing.all():
         return MadeChip(rejected="no pixel of the image has data")

@@ -48,6 +48,8 @@ class Image:
     """train, val or test."""
     height: int
     width: int
+    windowed: bool = False
+    """True where a part can be read without decoding the whole."""
     grid: Grid | None = None
     moments: tuple[str, str] | None = None
     """First and last acquisition, ISO with a zone; None where not known."""
@@ -129,6 +131,7 @@ def _folder(settings: OccludeSettings) -> Images:
             split="",
             height=info.height,
             width=info.width,
+            windowed=info.windowed,
             grid=grid,
         )
         for key, name, path, info, grid in zip(keys, names, files, infos, grids, strict=True)

@@ -12,10 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus
@@ -291,4 +293,10 @@ class MaskReader:
         """(y, x) uint8, 0 and 1; InputError or StoreError where it cannot be read any more."""
         if not self.stored:
             return read_mask(self.root / str(key))
-        return np.asarray(read_slots(open_strict(store_path(self.root)), VARIABLE, int(key), 1)[0], np.uint8)
+        return np.asarray(read_slots(open_group(self.root), VARIABLE, int(key), 1)[0], np.uint8)
+
+
+@lru_cache(maxsize=8)
+def open_group(dataset: Path) -> zarr.Group:
+    """The store of a data set that is only read; opened once in a process."""
+    return open_strict(store_path(dataset))

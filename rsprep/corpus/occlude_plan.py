@@ -107,6 +107,7 @@ def _chip(chip_id: str, image: Image, at: tuple[int, int], masks: Sequence[Mask]
         "source": image.image_id if images.variable else str(image.key),
         "label": image.label,
         "at": at,
+        "windowed": image.windowed and larger is None,
         "scaled": larger,
         "moments": image.moments,
         "masks": [[mask.key, mask.mask_id] for mask in masks],
