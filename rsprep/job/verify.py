@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rsprep.job.columns import chip_columns
 from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress, Silent
-from rsprep.job.records import ChipRow, Counts
+from rsprep.job.records import CORPUS, ChipRow, Counts
 from rsprep.store.digest import chip_digest
 from rsprep.store.schema import NOWHERE, Schema
 from rsprep.store.seal import is_sealed
@@ -128,7 +128,10 @@ def _check_seal(path: Path, journal: JournalView, schema: Schema, n_shards: int,
         differs = _differs(stored[name], expected[name])
         found.altered += [(str(expected["chip_id"][slot]), f"{name} differs from the journal") for slot in differs]
     if set(_COMPARED) <= set(stored):
-        _check_places(stored, schema.chip_px * schema.resolution, found)
+        _check_names(stored, found)
+        # Chips of a corpus are cut where their scenes are, and may share ground.
+        if journal.meta(CORPUS) is None:
+            _check_places(stored, schema.chip_px * schema.resolution, found)
 
 
 def _differs(stored: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.intp]:
@@ -138,11 +141,14 @@ def _differs(stored: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.intp]:
     return np.flatnonzero((stored != expected) & ~np.asarray(both_unknown))
 
 
+def _check_names(stored: dict[str, NDArray[Any]], found: _Findings) -> None:
+    names = Counter(str(name) for name in stored["chip_id"][stored["committed"]].tolist())
+    found.duplicated += [(name, f"{n} slots have this name") for name, n in names.items() if n > 1]
+
+
 def _check_places(stored: dict[str, NDArray[Any]], side: float, found: _Findings) -> None:
-    """Committed chips have their own name and their own cell of their zone's lattice."""
+    """Committed chips have their own cell of their zone's lattice."""
     kept = np.flatnonzero(stored["committed"])
-    names = [str(name) for name in stored["chip_id"][kept].tolist()]
-    found.duplicated += [(name, f"{n} slots have this name") for name, n in Counter(names).items() if n > 1]
     for epsg in np.unique(stored["epsg"][kept][stored["epsg"][kept] != NOWHERE]):
         here = kept[stored["epsg"][kept] == epsg]
         corners = np.stack([stored["x_origin"][here], stored["y_origin"][here]], axis=-1)
