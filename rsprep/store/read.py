@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import rioxarray  # noqa: F401  # registers the .rio accessor
 import xarray as xr
 import zarr
 from affine import Affine
+from numpy.typing import NDArray
 
 from rsprep.errors import StoreError
 from rsprep.store.schema import NOWHERE, Schema
 from rsprep.store.seal import is_sealed
+from rsprep.store.slots import CommittedSlots
 from rsprep.store.strict import StrictStore, shard_slots
 from rsprep.store.write import read_schema
 
@@ -55,9 +58,24 @@ def open_dataset(path: str | Path) -> xr.Dataset:
     dataset = _load_coordinates(xr.open_zarr(store, consolidated=True, chunks=None, zarr_format=3))
     shown = np.flatnonzero(dataset["committed"].to_numpy())
     in_shard = np.bincount(shown // schema.slots_per_shard)
-    chunks = {"chip": tuple(int(count) for count in in_shard if count) or (0,)}
-    dataset = dataset.isel(chip=shown)
-    return dataset.assign({name: layer.variable.chunk(chunks) for name, layer in dataset.data_vars.items()})
+    chunks = tuple(int(count) for count in in_shard if count) or (0,)
+    pixels = zarr.open_group(store, mode="r", use_consolidated=True)
+    lazy = {name: _lazy(pixels, str(name), shown, chunks) for name in dataset.data_vars}
+    attrs = {name: layer.attrs for name, layer in dataset.data_vars.items()}
+    dims = {name: layer.dims for name, layer in dataset.data_vars.items()}
+    dataset = dataset.drop_vars(lazy).isel(chip=shown)
+    return dataset.assign({name: xr.Variable(dims[name], values, attrs[name]) for name, values in lazy.items()})
+
+
+def _lazy(group: zarr.Group, name: str, shown: NDArray[np.int64], chunks: tuple[int, ...]) -> da.Array:
+    """Pixels of the slots `shown`, one Dask chunk a shard."""
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise StoreError("not-a-store", "a variable of the store is no array", value=name, remedy="check the path")
+    meta = np.empty((0,) * array.ndim, array.dtype)
+    pieces = (chunks, *array.shape[1:])
+    lazy: da.Array = da.from_array(CommittedSlots(array, shown), chunks=pieces, name=False, meta=meta)  # type: ignore[no-untyped-call]
+    return lazy
 
 
 def _load_coordinates(dataset: xr.Dataset) -> xr.Dataset:
