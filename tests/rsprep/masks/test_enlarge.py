@@ -1,0 +1,52 @@
+"""Enlarging: planes stay planes, values stay within bounds, what has no data spreads no further than it must."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsprep.masks.enlarge import enlarge
+
+
+@given(
+    seed=st.integers(0, 1000),
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    dtype=st.sampled_from(["uint8", "int16", "float32"]),
+)
+def test_values_stay_within_those_there_were(seed: int, height: int, width: int, dtype: str) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (2, height, width)).astype(dtype)
+    out = enlarge(image, (height + seed % 7, 3 * width), np.zeros((height, width), np.bool_), None)
+    assert (out.dtype, out.shape) == (image.dtype, (2, height + seed % 7, 3 * width))
+    for before, after in zip(image, out, strict=True):
+        assert before.min() <= after.min() <= after.max() <= before.max()
+    same = enlarge(image, (height, width), np.zeros((height, width), np.bool_), None)
+    assert (same == image).all()
+
+
+def test_a_plane_stays_a_plane() -> None:
+    y, x = np.indices((20, 30)) + 0.5
+    image = (3 * y + 5 * x)[None]
+    out = enlarge(image, (40, 90), np.zeros((20, 30), np.bool_), None)
+    y, x = np.indices((40, 90)) + 0.5
+    expected = 3 * y / 2 + 5 * x / 3
+    assert np.abs(out[0] - expected)[2:-2, 3:-3].max() < 1e-9
+
+
+def test_what_has_no_data_weighs_on_nothing() -> None:
+    image = np.full((1, 4, 4), 100, np.int16)
+    image[0, 1, 1] = -32768
+    out = enlarge(image, (16, 16), image[0] == -32768, -32768)
+    assert set(np.unique(out)) == {-32768, 100}
+    assert (out[0, 4:8, 4:8] == -32768).all()
+    assert (out[0, 12:, 12:] == 100).all()
+    floats = np.full((1, 2, 2), np.nan, np.float32)
+    floats[0, 1, 1] = 1
+    assert np.isnan(enlarge(floats, (4, 4), np.isnan(floats[0]), None)).sum() == 15
+
+
+def test_nothing_is_made_smaller() -> None:
+    with pytest.raises(ValueError, match="enlarge"):
+        enlarge(np.zeros((1, 4, 4)), (3, 8), np.zeros((4, 4), np.bool_), None)
