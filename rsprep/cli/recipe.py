@@ -11,7 +11,7 @@ from rsprep.errors import ConfigError
 MODELS = {
     "build-multisource": "rsprep.config:BuildConfig",
     "cloud-masks": "rsprep.corpus.cloud_settings:CloudSettings",
-    "semantic-masks": "rsprep.corpus.scene_settings:SemanticSettings",
+    "semantic-masks": "rsprep.corpus.semantic.settings:SemanticSettings",
 }
 """Command to the settings that its recipe holds."""
 

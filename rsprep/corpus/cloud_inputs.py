@@ -16,9 +16,9 @@ from pystac.utils import make_absolute_href
 from rsprep.corpus.cloud_mosaic import mosaic_scenes
 from rsprep.corpus.cloud_scenes import BandRaster, ClassRaster, CloudScene, Source
 from rsprep.corpus.cloud_settings import PRESETS, CloudSettings, CodeMap
+from rsprep.corpus.files import band_names, bands_of, grid_of, metres_per_pixel
 from rsprep.corpus.inputs import SUFFIXES, fingerprint, is_corpus, list_files, listed, slugs
 from rsprep.corpus.pictures import PictureInfo, picture_size
-from rsprep.corpus.scene_files import band_names, bands_of, grid_of, metres_per_pixel
 from rsprep.errors import ConfigError, InputError
 from rsprep.masks.detectors import DETECTORS, Detector, version
 from rsprep.moments import parse_moment

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.corpus.files import band_names, grid_of
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus, slugs
 from rsprep.corpus.occlude_settings import OccludeSettings
 from rsprep.corpus.partition import by_folder, choose_splits
 from rsprep.corpus.pictures import PictureInfo, picture_size
-from rsprep.corpus.scene_files import band_names, grid_of
 from rsprep.errors import InputError
 
 DEFAULT_SIZE = 256

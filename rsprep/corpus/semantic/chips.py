@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.corpus.files import bands_of, read_strips
 from rsprep.corpus.pictures import PictureInfo, picture_size
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
-from rsprep.corpus.scene_classes import Coding
-from rsprep.corpus.scene_files import bands_of, read_strips
-from rsprep.corpus.scene_settings import SemanticSettings
-from rsprep.corpus.scene_survey import code_strips
+from rsprep.corpus.semantic.classes import Coding
+from rsprep.corpus.semantic.settings import SemanticSettings
+from rsprep.corpus.semantic.survey import code_strips
 from rsprep.errors import InputError
 from rsprep.masks.scenes import recode
 from rsprep.store.schema import Schema

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rsprep.corpus.files import band_names, bands_of, is_coloured, metres_per_pixel
 from rsprep.corpus.inputs import list_files, listed
 from rsprep.corpus.pictures import PictureInfo, picture_size
-from rsprep.corpus.scene_files import band_names, bands_of, is_coloured, metres_per_pixel
 from rsprep.errors import InputError
 
 IMAGE_DTYPES = ("uint8", "uint16", "int16")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.corpus.files import is_coloured, read_strips
 from rsprep.corpus.inputs import listed
 from rsprep.corpus.pictures import PictureInfo
-from rsprep.corpus.scene_classes import Coding
-from rsprep.corpus.scene_files import is_coloured, read_strips
-from rsprep.corpus.scene_pairs import Scene
+from rsprep.corpus.semantic.classes import Coding
+from rsprep.corpus.semantic.pairs import Scene
 from rsprep.errors import InputError
 from rsprep.job.progress import Progress
 from rsprep.masks.scenes import Cut, Edge, Rgb, blank_counts, count_strip, decode_palette, fold

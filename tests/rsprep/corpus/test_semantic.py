@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 import rsprep
 from rsprep.corpus.pictures import read_picture
 from rsprep.corpus.plan import CorpusPlan
-from rsprep.corpus.scene_statistics import FILE_NAME
-from rsprep.corpus.semantic_masks import plan_semantic, semantic_masks
+from rsprep.corpus.semantic.job import plan_semantic, semantic_masks
+from rsprep.corpus.semantic.statistics import FILE_NAME
 from rsprep.errors import ConfigError, StoreError
 from rsprep.finish import Outcome
 from rsprep.job.journal_view import JournalView
@@ -306,7 +306,7 @@ def spoilt_after_planning(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[], o
         spoil()
         return dataclasses.replace(found, chips=chips)
 
-    monkeypatch.setattr("rsprep.corpus.semantic_masks.plan_semantic", plan_then_spoil)
+    monkeypatch.setattr("rsprep.corpus.semantic.job.plan_semantic", plan_then_spoil)
 
 
 def test_a_file_that_breaks_on_the_way_is_quarantined_and_made_later(

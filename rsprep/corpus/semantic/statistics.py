@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.corpus.scene_classes import Coding
-from rsprep.corpus.scene_settings import SemanticSettings
-from rsprep.corpus.scene_survey import Surveyed
+from rsprep.corpus.semantic.classes import Coding
+from rsprep.corpus.semantic.settings import SemanticSettings
+from rsprep.corpus.semantic.survey import Surveyed
 from rsprep.files import write_text
 from rsprep.job.journal_view import JournalView
 from rsprep.masks.scenes import inverse_frequency, median_frequency

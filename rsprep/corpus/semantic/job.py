@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.config import make_settings
+from rsprep.corpus.files import band_names, grid_of, metres_per_pixel, read_strips
 from rsprep.corpus.inputs import fingerprint, slugs
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Histogram, Place
 from rsprep.corpus.run import run_corpus
-from rsprep.corpus.scene_chips import make_semantic
-from rsprep.corpus.scene_classes import Coding, load_coding
-from rsprep.corpus.scene_files import band_names, grid_of, metres_per_pixel, read_strips
-from rsprep.corpus.scene_pairs import Scene, Side, check_scenes, find_scenes
-from rsprep.corpus.scene_settings import SemanticSettings
-from rsprep.corpus.scene_splits import assign_splits, split_name
-from rsprep.corpus.scene_statistics import write_statistics
-from rsprep.corpus.scene_survey import Surveyed, survey
+from rsprep.corpus.semantic.chips import make_semantic
+from rsprep.corpus.semantic.classes import Coding, load_coding
+from rsprep.corpus.semantic.pairs import Scene, Side, check_scenes, find_scenes
+from rsprep.corpus.semantic.settings import SemanticSettings
+from rsprep.corpus.semantic.splits import assign_splits, split_name
+from rsprep.corpus.semantic.statistics import write_statistics
+from rsprep.corpus.semantic.survey import Surveyed, survey
 from rsprep.finish import Outcome
 from rsprep.ground.zones import Zone
 from rsprep.job.progress import Progress, Silent

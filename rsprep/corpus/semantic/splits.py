@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.corpus.scene_survey import Surveyed
+from rsprep.corpus.semantic.survey import Surveyed
 from rsprep.errors import InputError
 from rsprep.masks.scenes import deal
 from rsprep.report.data import SPLITS

@@ -1,0 +1,1 @@
+"""The semantic corpus: images and class masks of scenes, cut into chips."""
