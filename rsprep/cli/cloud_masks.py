@@ -95,8 +95,8 @@ def cloud_masks(
     The same command again resumes. Options override the recipe given by --config.
     """
     from rsprep.config import make_settings, read_config
-    from rsprep.corpus.cloud_masks import cloud_masks as make
-    from rsprep.corpus.cloud_settings import CloudSettings
+    from rsprep.corpus.clouds.job import cloud_masks as make
+    from rsprep.corpus.clouds.settings import CloudSettings
 
     values = read_config(config) if config else {}
     override(values, **_places(places or []), catalog=catalog, classes=classes, detector=detector)

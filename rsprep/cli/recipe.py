@@ -10,7 +10,7 @@ from rsprep.errors import ConfigError
 
 MODELS = {
     "build-multisource": "rsprep.config:BuildConfig",
-    "cloud-masks": "rsprep.corpus.cloud_settings:CloudSettings",
+    "cloud-masks": "rsprep.corpus.clouds.settings:CloudSettings",
     "semantic-masks": "rsprep.corpus.semantic.settings:SemanticSettings",
 }
 """Command to the settings that its recipe holds."""

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from pystac.utils import make_absolute_href
 
-from rsprep.corpus.cloud_mosaic import mosaic_scenes
-from rsprep.corpus.cloud_scenes import BandRaster, ClassRaster, CloudScene, Source
-from rsprep.corpus.cloud_settings import PRESETS, CloudSettings, CodeMap
+from rsprep.corpus.clouds.mosaic import mosaic_scenes
+from rsprep.corpus.clouds.scenes import BandRaster, ClassRaster, CloudScene, Source
+from rsprep.corpus.clouds.settings import PRESETS, CloudSettings, CodeMap
 from rsprep.corpus.files import band_names, bands_of, grid_of, metres_per_pixel
 from rsprep.corpus.inputs import SUFFIXES, fingerprint, is_corpus, list_files, listed, slugs
 from rsprep.corpus.pictures import PictureInfo, picture_size

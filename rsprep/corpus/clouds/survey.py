@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.corpus.cloud_scenes import CloudScene, UnknownCodesError
-from rsprep.corpus.cloud_settings import CloudSettings
+from rsprep.corpus.clouds.scenes import CloudScene, UnknownCodesError
+from rsprep.corpus.clouds.settings import CloudSettings
 from rsprep.corpus.inputs import listed
 from rsprep.errors import InputError
 from rsprep.job.progress import Progress

@@ -12,7 +12,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from rsprep.corpus.cloud_scenes import CloudScene
+from rsprep.corpus.clouds.scenes import CloudScene
 from rsprep.corpus.inputs import Corpus, open_corpus
 from rsprep.errors import InputError
 from rsprep.masks.shapes import CLEAR, CLOUD, UNKNOWN

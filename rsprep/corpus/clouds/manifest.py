@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
-from rsprep.corpus.cloud_schema import COLUMNS
+from rsprep.corpus.clouds.schema import COLUMNS
 from rsprep.files import appearing, write_text
 from rsprep.report.data import Table
 from rsprep.store.read import open_dataset

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rsprep.corpus.cloud_inputs import CloudInputs
-from rsprep.corpus.cloud_settings import CloudSettings
+from rsprep.corpus.clouds.inputs import CloudInputs
+from rsprep.corpus.clouds.settings import CloudSettings
 from rsprep.store.schema import Column, Schema, Variable
 
 SHARD_BYTES: Final = 32 * 2**20

@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from rsprep.corpus.cloud_settings import UNNAMED, CodeMap
+from rsprep.corpus.clouds.settings import UNNAMED, CodeMap
 from rsprep.corpus.pictures import read_picture
 from rsprep.masks.detectors import DETECTORS, detect
 from rsprep.masks.shapes import UNKNOWN, Frame, view

@@ -21,10 +21,10 @@ from scipy import ndimage
 
 import rsprep
 from rsprep.config import make_settings
-from rsprep.corpus.cloud_inputs import find_cloud_scenes
-from rsprep.corpus.cloud_masks import CHANGED, cloud_masks, make_seeds, plan_clouds
-from rsprep.corpus.cloud_scenes import CloudScene
-from rsprep.corpus.cloud_settings import CloudSettings
+from rsprep.corpus.clouds.inputs import find_cloud_scenes
+from rsprep.corpus.clouds.job import CHANGED, cloud_masks, make_seeds, plan_clouds
+from rsprep.corpus.clouds.scenes import CloudScene
+from rsprep.corpus.clouds.settings import CloudSettings
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, MadeChip, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.settings import CorpusSettings

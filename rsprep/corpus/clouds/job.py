@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from rsprep.config import make_settings
-from rsprep.corpus.cloud_inputs import CloudInputs, find_cloud_scenes
-from rsprep.corpus.cloud_manifest import write_seeds
-from rsprep.corpus.cloud_scenes import CloudScene, UnknownCodesError
-from rsprep.corpus.cloud_schema import seed_schema
-from rsprep.corpus.cloud_settings import CloudSettings
-from rsprep.corpus.cloud_survey import Found, mask_digest, survey_clouds
+from rsprep.corpus.clouds.inputs import CloudInputs, find_cloud_scenes
+from rsprep.corpus.clouds.manifest import write_seeds
+from rsprep.corpus.clouds.scenes import CloudScene, UnknownCodesError
+from rsprep.corpus.clouds.schema import seed_schema
+from rsprep.corpus.clouds.settings import CloudSettings
+from rsprep.corpus.clouds.survey import Found, mask_digest, survey_clouds
 from rsprep.corpus.partition import by_hash
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, Histogram, MadeChip, Place
 from rsprep.corpus.run import run_corpus

@@ -1,0 +1,1 @@
+"""Seed masks: thick clouds cut out of scenes in which they are known."""
