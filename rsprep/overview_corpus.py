@@ -20,7 +20,7 @@ from rsprep.store.strict import open_strict, read_slots
 from rsprep.store.write import read_schema
 
 SHOWN = 60
-"""Chips on the contact sheet."""
+"""Most chips on the contact sheet, but for those that are marked."""
 CELL_PX = 128
 ACROSS_PX = 1200
 WIDEST_MAP = 8.0
@@ -121,10 +121,12 @@ def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> t
     ]
     slots, names, marked = (list(column) for column in zip(*chips, strict=True))
     order = sorted(range(len(names)), key=lambda i: (not marked[i], hashlib.sha256(names[i].encode()).digest()))
-    chosen = sorted(order[: max(SHOWN, sum(marked))], key=lambda i: (not marked[i], i))
+    side = -(-schema.chip_px // _step(schema))
+    columns = max(1, ACROSS_PX // (side * len(schema.variables)))
+    most = max(min(SHOWN, columns * max(1, ACROSS_PX // side)), sum(marked))  # a longer sheet would be shrunk
+    chosen = sorted(order[:most], key=lambda i: (not marked[i], i))
     looks = _side_by_side(folder / STORE_NAME, [slots[i] for i in chosen], schema)
     captions = [("★ " if marked[i] else "") + names[i] for i in chosen]
-    columns = max(1, ACROSS_PX // looks[0].shape[1])
     shown = ", ".join(variable.name for variable in schema.variables)
     note = f"{len(chosen)} of {len(names)} chips: {shown}" + (f"; ★ {first}" if first else "")
     return (Sheet(title="Contact sheet", note=note, image=contact_sheet(looks, captions, columns)),)
@@ -132,10 +134,15 @@ def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> t
 
 def _side_by_side(store: Path, slots: Sequence[int], schema: Schema) -> list[Rgb]:
     """The chips in these slots, read one by one: they come from nearly as many shards."""
-    step = max(1, schema.chip_px // CELL_PX)
+    step = _step(schema)
     group = open_strict(store)
     columns: list[list[Rgb]] = []
     for variable in schema.variables:
         values = [read_slots(group, variable.name, slot, 1)[0][..., ::step, ::step] for slot in slots]
         columns.append(paint(variable, values))
     return [np.concatenate(row, axis=1) for row in zip(*columns, strict=True)]
+
+
+def _step(schema: Schema) -> int:
+    """Every how many pixels one is shown."""
+    return max(1, schema.chip_px // CELL_PX)

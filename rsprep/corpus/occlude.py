@@ -141,6 +141,8 @@ def occlusion_schema(settings: OccludeSettings, images: Images, fill: tuple[floa
         attrs["nodata"] = missing
     instead: Any = list(fill) or "pixels of real clouds"
     seen = attrs | {"long_name": "image with what the mask hides replaced", "occlusion_fill": instead}
+    if fill:
+        seen["stretch_without"] = list(fill)  # so that the report shows both pictures alike
 
     def picture(name: str, attrs: Mapping[str, Any]) -> Variable:
         return Variable(

@@ -23,14 +23,17 @@ def paint(variable: Variable, chips: Sequence[NDArray[Any]]) -> list[Rgb]:
     ----------
     variable : with ``flag_values`` and ``flag_colors`` it is painted in these; with ``picture: rgb`` and
         three bands or more, in the bands that ``rgb_bands`` names (the first three by default); otherwise
-        its first band in grey. 8-bit pictures that use their range are shown as they are.
+        its first band in grey. 8-bit pictures that use their range are shown as they are. Pixels of nothing but
+        the numbers in ``stretch_without`` do not count for the stretch.
     chips : ([bands], y, x) each.
     """
     if "flag_colors" in variable.attrs:
         return [_classes(variable, chip) for chip in chips]
     planes = [_shown(variable, chip) for chip in chips]
     valid = [_valid(variable, plane) for plane in planes]
-    low, high = _range(variable, [plane[:, ok] for plane, ok in zip(planes, valid, strict=True)])
+    low, high = _range(
+        variable, [plane[:, ok & _counted(variable, plane)] for plane, ok in zip(planes, valid, strict=True)]
+    )
     pictures = []
     for plane, ok in zip(planes, valid, strict=True):
         channels = [colours.to_uint8(band, low, high) for band in plane]
@@ -72,6 +75,12 @@ def _valid(variable: Variable, plane: NDArray[Any]) -> NDArray[np.bool_]:
     if variable.has_nodata:
         return np.asarray((plane != variable.fill).all(axis=0))
     return np.ones(plane.shape[1:], np.bool_)
+
+
+def _counted(variable: Variable, plane: NDArray[Any]) -> NDArray[np.bool_]:
+    if "stretch_without" not in variable.attrs:
+        return np.ones(plane.shape[1:], np.bool_)
+    return np.asarray(~np.isin(plane, variable.attrs["stretch_without"]).all(axis=0))
 
 
 def _range(variable: Variable, pixels: Sequence[NDArray[Any]]) -> tuple[float, float]:
