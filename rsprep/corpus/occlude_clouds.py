@@ -57,8 +57,8 @@ def find_clouds(settings: OccludeSettings, *, size: int, bands: int, dtype: str,
     ------
     InputError : ``no-cloud-mask``, ``clouds-unlike-images``, ``too-little-cloud``, ``too-few-clouds``.
     """
-    root = Path(settings.clouds)
-    pairs = _pairs(root, Path(settings.cloud_masks) if settings.cloud_masks else None)
+    root, masks = Path(settings.clouds).absolute(), Path(settings.cloud_masks or settings.clouds).absolute()
+    pairs = _pairs(root, masks)
     enough = []
     for cloud in pairs:
         info, mask = picture_size(cloud.picture), read_mask(cloud.mask)
@@ -81,15 +81,17 @@ def find_clouds(settings: OccludeSettings, *, size: int, bands: int, dtype: str,
         )
     return CloudPool(
         clouds=_share_out(enough, settings, chips),
-        fingerprint=fingerprint([file for cloud in pairs for file in (cloud.picture, cloud.mask)], Path("/")),
+        fingerprint=fingerprint((cloud.picture for cloud in pairs), root)
+        + fingerprint((cloud.mask for cloud in pairs), masks),
     )
 
 
-def _pairs(root: Path, masks: Path | None) -> list[Cloud]:
+def _pairs(root: Path, masks: Path) -> list[Cloud]:
     files = list_files(root)
-    others = {_name(path, masks or root): path for path in (list_files(masks) if masks else files)}
-    ending = "" if masks else BESIDE
-    pictures = files if masks else [path for path in files if not path.stem.endswith(BESIDE)]
+    beside = masks == root
+    others = {_name(path, masks): path for path in (files if beside else list_files(masks))}
+    ending = BESIDE if beside else ""
+    pictures = [path for path in files if not (beside and path.stem.endswith(BESIDE))]
     alone = [path for path in pictures if _name(path, root) + ending not in others]
     if alone or not pictures:
         raise InputError(

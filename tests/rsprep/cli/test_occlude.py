@@ -304,3 +304,20 @@ def test_jpegs_in_their_stored_orientation(place: Path) -> None:
         stored = np.moveaxis(np.asarray(image), 2, 0)
     chip = rsprep.chip(rsprep.open(place / "pairs"), "train-field-turned")
     assert (chip["clean"].to_numpy() == stored).all()
+
+
+def test_clouds_beside_their_masks_or_in_a_folder_of_their_own(place: Path) -> None:
+    shutil.rmtree(place / "images" / "test")
+    for i in range(2):
+        save(place / f"sky/{i}.png", np.full((3, 100, 100), 200 + i, np.uint8))
+        save(place / f"sky/{i}_mask.png", np.ones((100, 100), np.uint8))
+    assert run("--clouds", "sky") == 0
+    (place / "cloudy").mkdir()
+    for path in sorted((place / "sky").glob("*_mask.png")):
+        path.rename(place / "cloudy" / path.name.replace("_mask", ""))
+    again = ["occlude", "images", "masks", "again", "--size", str(SIDE)]
+    assert main([*again, "--clouds", "sky", "--cloud-masks", "cloudy"]) == 0
+    one, two = (rsprep.open(place / name) for name in ("pairs", "again"))
+    assert (one["occluded"].to_numpy() == two["occluded"].to_numpy()).all()
+    hidden = np.broadcast_to(one["mask"].to_numpy()[:, None] == 1, one["occluded"].shape)
+    assert set(np.unique(one["occluded"].to_numpy()[hidden])) <= {200, 201}
