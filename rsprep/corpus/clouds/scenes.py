@@ -155,7 +155,9 @@ class CloudScene:
             raise UnknownCodesError(tuple(sorted(set(strange))[:_MOST_CODES]))
         if self.step == 1:
             return whole
-        return np.ascontiguousarray(whole[np.ix_(*(self._nearest(slice(0, side)) for side in self.shape))])
+        return np.ascontiguousarray(
+            whole[np.ix_(*(self._nearest(slice(0, side), axis) for axis, side in enumerate(self.shape)))]
+        )
 
     def view(self, frame: Frame, margin: int) -> NDArray[np.uint8]:
         """What :func:`rsprep.masks.shapes.view` shows of the whole mask, read from the pixels around it alone."""
@@ -164,7 +166,7 @@ class CloudScene:
         top, left, side = frame.row - margin, frame.column - margin, frame.side + 2 * margin
         rows = slice(max(0, top), min(self.shape[0], top + side))
         columns = slice(max(0, left), min(self.shape[1], left + side))
-        y, x = self._nearest(rows), self._nearest(columns)
+        y, x = self._nearest(rows, 0), self._nearest(columns, 1)
         part = self.source.read(slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1))
         out = np.full((side, side), UNKNOWN, np.uint8)
         here = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
@@ -175,9 +177,10 @@ class CloudScene:
         """Row and column in the source of the upper-left corner of a pixel of the mask."""
         return int(np.floor(row * self.step)), int(np.floor(column * self.step))
 
-    def _nearest(self, part: slice) -> NDArray[np.int64]:
+    def _nearest(self, part: slice, axis: int) -> NDArray[np.int64]:
         """Lines of the source that lie under the middles of the mask's lines."""
-        return ((np.arange(part.start, part.stop) + 0.5) * self.step).astype(np.int64)
+        lines = ((np.arange(part.start, part.stop) + 0.5) * self.step).astype(np.int64)
+        return np.minimum(lines, self.source_shape[axis] - 1)
 
 
 @lru_cache(maxsize=2)
