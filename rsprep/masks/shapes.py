@@ -141,7 +141,7 @@ def cut_seed(seen: NDArray[np.uint8], frame: Frame, rules: SeedRules) -> Cut:
 
 
 def refusal(cut: Cut, rules: SeedRules) -> str:
-    """Why the rules leave a shape out; empty where they take it. One text for all of a kind, so that they are counted."""
+    """Why the rules leave a shape out, in one text for all of a kind; empty where they take it."""
     if cut.truncated:
         return "the cloud goes on outside the scene or in pixels without data"
     if cut.area_ratio > rules.max_area:

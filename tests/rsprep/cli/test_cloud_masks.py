@@ -177,8 +177,9 @@ options("an unknown detector", "config/bad-detector", "detector", "--detector", 
 options("a size of nothing", "config/bad-size", "size", "--size", "0")
 options("an area above one", "config/bad-max-area", "max_area", "--max-area", "60")
 options("area bounds the wrong way", "config/bad-settings", "min_area 0.6", "--min-area", "0.6", "--max-area", "0.15")
-options("area bounds that nothing meets", "input/no-seeds", "0 shapes of 861 pixels or more", "--min-area", "0.79", "--max-area", "0.8",
-        "--size", "33")  # fmt: skip
+case("area bounds that nothing meets", "input/no-seeds", "0 shapes of 861 pixels or more")(
+    lambda _: ("--min-area", "0.79", "--max-area", "0.8", "--size", "33")
+)
 options("codes in words", "config/bad-thick", "thick", "--thick", "cloud")
 options("a code above 255", "config/bad-thick", "thick", "--thick", "1,300")
 options("a code named twice", "config/bad-settings", "named twice", "--thick", "1", "--nodata", "1")
