@@ -22,6 +22,7 @@ from rsprep.store.write import read_schema
 SHOWN = 60
 """Most chips on the contact sheet, but for those that are marked."""
 CELL_PX = 128
+LONGEST_NAME = 16
 ACROSS_PX = 1200
 WIDEST_MAP = 8.0
 """Degrees; places that lie farther apart than this make a map on which nothing can be seen."""
@@ -126,10 +127,15 @@ def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> t
     most = max(min(SHOWN, columns * max(1, ACROSS_PX // side)), sum(marked))  # a longer sheet would be shrunk
     chosen = sorted(order[:most], key=lambda i: (not marked[i], i))
     looks = _side_by_side(folder / STORE_NAME, [slots[i] for i in chosen], schema)
-    captions = [("★ " if marked[i] else "") + names[i] for i in chosen]
+    captions = [("* " if marked[i] else "") + _short(names[i]) for i in chosen]
     shown = ", ".join(variable.name for variable in schema.variables)
-    note = f"{len(chosen)} of {len(names)} chips: {shown}" + (f"; ★ {first}" if first else "")
+    note = f"{len(chosen)} of {len(names)} chips: {shown}" + (f"; * {first}" if first else "")
     return (Sheet(title="Contact sheet", note=note, image=contact_sheet(looks, captions, columns)),)
+
+
+def _short(name: str) -> str:
+    """The end of a long name: names of one corpus differ there."""
+    return name if len(name) <= LONGEST_NAME else f"…{name[-LONGEST_NAME:]}"
 
 
 def _side_by_side(store: Path, slots: Sequence[int], schema: Schema) -> list[Rgb]:
