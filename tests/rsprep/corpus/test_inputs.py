@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 from hypothesis import given, settings
@@ -231,6 +233,27 @@ def test_a_png_with_a_changed_byte_never_gives_other_pixels(
     assert (read == COLOUR).all()
 
 
+def chunk(name: bytes, data: bytes) -> bytes:
+    """One chunk of a PNG with its checksum."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def test_the_checksums_of_a_png_are_looked_at(tmp_path: Path) -> None:
+    """A decoder has all rows before it meets the sum over them, if that comes in a chunk of its own."""
+    rows = b"".join(b"\0" + bytes([row] * 30) for row in range(20))
+    packed = zlib.compress(rows, 0)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 0, 0, 0, 0))
+    pixels, total = chunk(b"IDAT", packed[:-4]), chunk(b"IDAT", packed[-4:])
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + total + chunk(b"IEND", b""))
+    assert (read_picture(path)[0] == np.arange(20)[:, None]).all()
+    damaged = bytearray(pixels)
+    damaged[-6] ^= 1
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + damaged + total + chunk(b"IEND", b""))
+    with pytest.raises(InputError, match="corrupt-picture"):
+        read_picture(path)
+
+
 @settings(max_examples=100)
 @given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255), kind=st.sampled_from(["JPEG", "TIFF"]))
 def test_damage_of_any_kind_raises_nothing_of_its_own(
@@ -253,10 +276,6 @@ def test_a_cut_tiff_is_refused(tmp_path: Path) -> None:
 
 def bomb(side: int) -> bytes:
     """A PNG of `side` × `side` pixels that is a few bytes long."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = zlib.compress(b"\0" * 1000)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -403,6 +422,11 @@ def test_a_data_set_is_read_as_it_is(dataset: Path) -> None:
 def test_the_fingerprint_of_a_data_set_is_that_of_its_pixels(dataset: Path, tmp_path: Path) -> None:
     shutil.copytree(dataset, tmp_path / "elsewhere")
     assert open_corpus(tmp_path / "elsewhere").fingerprint == open_corpus(dataset).fingerprint
+    index = tmp_path / "elsewhere" / "items.parquet"
+    table = pq.read_table(index)
+    digests = pa.array(["0" * 32, *table["rsprep:digest"].to_pylist()[1:]])
+    pq.write_table(table.set_column(table.schema.get_field_index("rsprep:digest"), "rsprep:digest", digests), index)
+    assert open_corpus(tmp_path / "elsewhere").fingerprint != open_corpus(dataset).fingerprint
 
 
 def test_what_is_no_data_set_is_refused(dataset: Path, tmp_path: Path) -> None:

@@ -221,6 +221,22 @@ def test_rasters_are_cut_where_they_lie(tmp_path: Path) -> None:
     assert "18.1 % of the pixels lie beyond" in next(one.note for one in outcome.data.tables if one.title == "Images")
 
 
+def test_bounds_are_shares_of_what_has_data(tmp_path: Path) -> None:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[32:] = 1
+    save(tmp_path / "masks" / "lower.png", mask)
+    (tmp_path / "scenes").mkdir()
+    for name, rows in (("lower", slice(0, 32)), ("all", slice(0, 1)), ("upper", slice(32, None))):
+        values = ground(0)
+        values[:, rows] = 0
+        tiff(tmp_path / "scenes" / f"{name}.tif", values, nodata=0)
+    outcome = run(tmp_path, tmp_path / "scenes", tmp_path / "masks", split="train")
+    chips = rsprep.open(outcome.dataset)
+    assert chips["source"].to_numpy().tolist() == ["all.tif"]
+    assert chips["area_ratio"].to_numpy() == pytest.approx([32 / 63])
+    assert outcome.data.counts.rejected == 2
+
+
 def test_floats_without_data_are_nan(tmp_path: Path) -> None:
     masks = write_masks(tmp_path / "masks", 4)
     values = np.random.default_rng(0).normal(0, 1, (1, SIDE, SIDE)).astype(np.float32)
@@ -279,6 +295,7 @@ def write_clouds(root: Path, count: int) -> Path:
     """Pictures of ground below 50 and cloud from 200 on, with their masks beside them."""
     for i in range(count):
         cloudy = shape_of(i, 0.6, 160)
+        cloudy[:, 120:] = 0  # lopsided
         rng = np.random.default_rng(i)
         picture = np.where(cloudy, rng.integers(200, 255, (3, 160, 160)), rng.integers(0, 50, (3, 160, 160)))
         save(root / f"sky{i}.png", picture.astype(np.uint8))
@@ -301,6 +318,23 @@ def test_pasted_pixels_are_those_of_clouds(tmp_path: Path) -> None:
         owners.setdefault(name, set()).add(split)
     assert all(len(splits) == 1 for splits in owners.values())
     assert run(tmp_path, images, masks, fill="clouds", clouds=str(clouds)).data.counts.committed == 10
+
+
+def test_clouds_without_data_are_not_pasted(tmp_path: Path) -> None:
+    masks = write_masks(tmp_path / "masks", 8, low=0.16, high=0.25)
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "sky").mkdir()
+    for i in range(4):
+        tiff(tmp_path / "scenes" / f"{i}.tif", ground(i).astype(np.int16), nodata=-1)
+    cloud = np.full((3, 90, 90), 5000, np.int16)
+    cloud[:, :, ::45] = -1
+    tiff(tmp_path / "sky" / "a.tif", cloud, nodata=-1)
+    save(tmp_path / "sky" / "a_mask.png", np.ones((90, 90), np.uint8))
+    more: dict[str, Any] = {"fill": "clouds", "clouds": str(tmp_path / "sky"), "split": "train"}
+    chips = rsprep.open(run(tmp_path, tmp_path / "scenes", masks, bands="any", **more).dataset)
+    assert len(chips.chip) == 4
+    hidden = np.broadcast_to(chips["mask"].to_numpy()[:, None] == 1, chips["occluded"].shape)
+    assert set(np.unique(chips["occluded"].to_numpy()[hidden])) == {5000}
 
 
 def test_a_mask_that_lies_on_no_cloud_is_drawn_anew_or_told(tmp_path: Path) -> None:
