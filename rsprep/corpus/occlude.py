@@ -79,6 +79,7 @@ def plan_occlusion(settings: OccludeSettings, progress: Progress) -> CorpusPlan:
         make=make_occluded,
         shared=OcclusionWork(
             images=ImageReader(root=images.root.resolve(), variable=images.variable, nodata=images.nodata),
+            kind=(len(images.bands), images.dtype),
             masks=MaskReader(root=masks.root.resolve(), stored=masks.stored),
             as_is=masks.as_is,
             fill=fill,

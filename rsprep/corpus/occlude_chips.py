@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rsprep.corpus.occlude_clouds import Cloud, paste
 from rsprep.corpus.occlude_masks import MaskReader, open_group
 from rsprep.corpus.occlude_settings import OccludeSettings
-from rsprep.corpus.pictures import read_picture
+from rsprep.corpus.pictures import picture_size, read_picture
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
-from rsprep.errors import RsprepError
+from rsprep.errors import InputError, RsprepError
 from rsprep.masks.enlarge import enlarge
 from rsprep.masks.occlusion import area_ratio, missing_pixels, occlude, place
 from rsprep.store.strict import read_slots
@@ -43,22 +43,27 @@ class ImageReader:
 
         Floats without data are NaN, whatever the file has for it.
         """
-        key, scaled = payload["image"], payload["scaled"]
+        key, scaled, shape = payload["image"], payload["scaled"], tuple(payload["shape"])
         rows, columns = (slice(first, first + size) for first in payload["at"])
         if payload["windowed"]:
-            return self._clean(read_picture(self.root / str(key), window=(rows, columns), colours=True))
+            info = picture_size(self.root / str(key))
+            if (info.height, info.width) != shape:
+                raise _changed(info.path)
+            return self._clean(read_picture(info.path, window=(rows, columns), colours=True))
         if self._last is None or self._last[0] != (key, scaled):
-            self._last = (key, scaled), self._whole(key, tuple(scaled) if scaled else None)
+            whole = self._whole(key)
+            if whole.shape[1:] != shape:
+                raise _changed(self.root / str(key))
+            if scaled is not None:
+                whole = enlarge(whole, tuple(scaled), missing_pixels(whole, self.nodata), self.nodata)
+            self._last = (key, scaled), whole
         return np.ascontiguousarray(self._last[1][:, rows, columns])
 
-    def _whole(self, key: Any, scaled: tuple[int, int] | None) -> NDArray[Any]:
-        if self.variable:
-            values = np.asarray(read_slots(open_group(self.root), self.variable, int(key), 1)[0])
-            values = values if values.ndim == 3 else values[None]
-        else:
-            values = read_picture(self.root / str(key), colours=True)
-        values = self._clean(values)
-        return values if scaled is None else enlarge(values, scaled, missing_pixels(values, self.nodata), self.nodata)
+    def _whole(self, key: Any) -> NDArray[Any]:
+        if not self.variable:
+            return self._clean(read_picture(self.root / str(key), colours=True))
+        values = np.asarray(read_slots(open_group(self.root), self.variable, int(key), 1)[0])
+        return self._clean(values if values.ndim == 3 else values[None])
 
     def _clean(self, values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype.kind == "f" and self.nodata is not None and not math.isnan(self.nodata):
@@ -71,6 +76,8 @@ class OcclusionWork:
     """What every task needs to know."""
 
     images: ImageReader
+    kind: tuple[int, str]
+    """Bands and dtype of all images."""
     masks: MaskReader
     as_is: bool
     fill: tuple[float, ...]
@@ -105,6 +112,8 @@ def make_occluded(batch: Batch) -> Iterator[MadeChip]:
 def _pair(chip: CorpusChip, settings: OccludeSettings, work: OcclusionWork, size: int) -> MadeChip:
     payload = chip.payload
     clean = work.images.read(payload, size)
+    if (len(clean), str(clean.dtype)) != work.kind:
+        raise _changed(payload["source"])
     missing = missing_pixels(clean, work.images.nodata)
     if missing.all():
         return MadeChip(rejected="no pixel of the image has data")
@@ -145,6 +154,8 @@ def _draw(
     for count in range(1, settings.tries + 1):
         key, mask_id = candidates[(count - 1) % len(candidates)]
         mask = work.masks.read(key)
+        if not mask.any() or (work.as_is and mask.shape != missing.shape):
+            raise _changed(mask_id)
         if not work.as_is:
             mask = place(mask, missing.shape, rng, settings.bounds, settings.placing)
         mask = np.where(missing, 0, mask).astype(np.uint8)
@@ -157,6 +168,15 @@ def _draw(
         if patch is not None:
             return _Draw(mask=mask, mask_id=mask_id, fill=patch, cloud_id=cloud.cloud_id, count=count)
     return None
+
+
+def _changed(what: object) -> InputError:
+    return InputError(
+        "changed-input",
+        "an image or a mask is not what it was when the corpus was planned",
+        value=str(what),
+        remedy="leave the inputs alone while it is made; begin anew in another folder",
+    )
 
 
 def stable_seed(*parts: object) -> int:

@@ -106,6 +106,7 @@ def _chip(chip_id: str, image: Image, at: tuple[int, int], masks: Sequence[Mask]
         "image": image.key,
         "source": image.image_id if images.variable else str(image.key),
         "label": image.label,
+        "shape": (image.height, image.width),
         "at": at,
         "windowed": image.windowed and larger is None,
         "scaled": larger,

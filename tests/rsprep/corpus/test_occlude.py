@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +155,33 @@ def test_masks_of_another_size_are_placed(tmp_path: Path) -> None:
     assert as_is["draws"].to_numpy().tolist() == [1] * 8
 
 
-def test_a_damaged_picture_is_quarantined_where_the_plan_was_made_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:3000]), "corrupt-picture"),
+        (lambda path: path.unlink(), "no-such-picture"),
+        (lambda path: save(path, ground(0, (3, SIDE + 1, SIDE))), "changed-input"),
+        (lambda path: save(path, ground(0, (SIDE, SIDE))), "changed-input"),
+    ],
+)
+def test_a_picture_that_changes_on_the_way_is_quarantined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object], reason: str
 ) -> None:
     images, masks = write_images(tmp_path / "images", {"train": 4}), write_masks(tmp_path / "masks")
-    monkeypatch.setattr(occlude_plan, "_look_through", lambda files, root: None)
-    broken = images / "train" / "02.png"
-    broken.write_bytes(broken.read_bytes()[:3000])
+    monkeypatch.setattr(occlude_plan, "_look_through", lambda files, root: spoil(files[2]))
     outcome = run(tmp_path, images, masks)
     assert (outcome.failures, outcome.data.counts.committed) == (1, 3)
-    assert "corrupt-picture" in outcome.data.grouped_problems()[0].reason
+    assert reason in outcome.data.grouped_problems()[0].reason
+
+
+def test_a_mask_that_changes_on_the_way_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, masks = write_images(tmp_path / "images", {"train": 4}), write_masks(tmp_path / "masks", 1)
+    monkeypatch.setattr(
+        occlude_plan, "_look_through", lambda files, root: save(masks / "mask00.png", shape_of(0, 0.3, SIDE - 1))
+    )
+    outcome = run(tmp_path, images, masks)
+    assert outcome.failures == 4
+    assert "changed-input" in outcome.data.grouped_problems()[0].reason
 
 
 def test_a_quick_look_at_the_real_pictures(tmp_path: Path) -> None:
