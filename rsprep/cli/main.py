@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from rsprep import __version__
-from rsprep.cli import build, cloud_masks, dataset, occlude, recipe, semantic_masks, simulate
+from rsprep.cli import build, cloud_masks, dataset, maskmix, occlude, recipe, semantic_masks, simulate
 from rsprep.errors import RsprepError
 
 STOPPED = 130
@@ -33,6 +33,7 @@ dataset.register(app)
 recipe.register(app)
 cloud_masks.register(app)
 semantic_masks.register(app)
+maskmix.register(app)
 occlude.register(app)
 
 

@@ -11,6 +11,7 @@ from rsprep.errors import ConfigError
 MODELS = {
     "build-multisource": "rsprep.config:BuildConfig",
     "cloud-masks": "rsprep.corpus.clouds.settings:CloudSettings",
+    "maskmix": "rsprep.corpus.mixing.settings:MaskMixSettings",
     "semantic-masks": "rsprep.corpus.semantic.settings:SemanticSettings",
 }
 """Command to the settings that its recipe holds."""

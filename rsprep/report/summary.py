@@ -7,9 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rsprep.report.data import ReportData
+from rsprep.report.data import Table as Figures
 from rsprep.report.words import bytes_text, count_text, seconds_text, verdict
 
 TOP_PROBLEMS = 5
+MOST_ROWS = 12
+"""Tables with more rows are left to the report."""
 
 
 def print_summary(data: ReportData, console: Console) -> None:
@@ -38,10 +41,25 @@ def print_summary(data: ReportData, console: Console) -> None:
         console.print(table)
         if len(problems) > TOP_PROBLEMS:
             console.print(Text(f"… and {len(problems) - TOP_PROBLEMS} more reasons in the report", style="dim"))
+    for figures in data.tables:
+        if len(figures.rows) <= MOST_ROWS:
+            console.print(_figures(figures))
     width = max((len(name) for name in data.places), default=0)
     for name, place in data.places.items():
         # Paths stay on one line, however long, so that they can be copied.
         console.print(Text(f"{name:<{width}}  {place}"), soft_wrap=True)
+
+
+def _figures(figures: Figures) -> Table:
+    """A table of the report, as it looks on a terminal."""
+    shown = Table(
+        *figures.header, title=figures.title, title_justify="left", box=None, pad_edge=False, header_style="dim"
+    )
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for row in figures.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
 
 
 def _speed(data: ReportData) -> str:
