@@ -72,8 +72,8 @@ def occlude(
 
     Splits are kept, and no mask serves two of them. The same command again resumes.
     """
-    from rsprep.corpus.occlude import occlude as make
-    from rsprep.corpus.occlude_settings import OccludeSettings
+    from rsprep.corpus.occlusion.job import occlude as make
+    from rsprep.corpus.occlusion.settings import OccludeSettings
 
     values = read_config(config) if config else {}
     override(values, images=images, masks=masks, out=out, catalog=catalog, variable=variable, size=size, bands=bands)

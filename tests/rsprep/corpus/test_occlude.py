@@ -14,8 +14,8 @@ import xarray as xr
 from PIL import Image
 
 import rsprep
-from rsprep.corpus import occlude_plan
-from rsprep.corpus.occlude import occlude
+from rsprep.corpus.occlusion import planning
+from rsprep.corpus.occlusion.job import occlude
 from rsprep.corpus.pictures import read_picture
 from rsprep.errors import StoreError
 from rsprep.finish import Outcome
@@ -168,7 +168,7 @@ def test_a_picture_that_changes_on_the_way_is_quarantined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object], reason: str
 ) -> None:
     images, masks = write_images(tmp_path / "images", {"train": 4}), write_masks(tmp_path / "masks")
-    monkeypatch.setattr(occlude_plan, "_look_through", lambda files, root: spoil(files[2]))
+    monkeypatch.setattr(planning, "_look_through", lambda files, root: spoil(files[2]))
     outcome = run(tmp_path, images, masks)
     assert (outcome.failures, outcome.data.counts.committed) == (1, 3)
     assert reason in outcome.data.grouped_problems()[0].reason
@@ -177,7 +177,7 @@ def test_a_picture_that_changes_on_the_way_is_quarantined(
 def test_a_mask_that_changes_on_the_way_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, masks = write_images(tmp_path / "images", {"train": 4}), write_masks(tmp_path / "masks", 1)
     monkeypatch.setattr(
-        occlude_plan, "_look_through", lambda files, root: save(masks / "mask00.png", shape_of(0, 0.3, SIDE - 1))
+        planning, "_look_through", lambda files, root: save(masks / "mask00.png", shape_of(0, 0.3, SIDE - 1))
     )
     outcome = run(tmp_path, images, masks)
     assert outcome.failures == 4
@@ -267,6 +267,28 @@ def test_floats_without_data_are_nan(tmp_path: Path) -> None:
     assert np.isnan(occluded[0, :5]).all()
     assert (clean[0, 5:] == values[0, 5:]).all()
     assert (occluded[0][mask == 1] == 2.5).all()
+
+
+@pytest.mark.parametrize("bands", [("b1",), ("b1", "alpha"), ("red", "green", "blue", "alpha")])
+def test_pictures_of_any_bands(tmp_path: Path, bands: tuple[str, ...]) -> None:
+    images, masks = tmp_path / "images", write_masks(tmp_path / "masks", 4)
+    values = ground(0, (len(bands), SIDE, SIDE))
+    save(images / "a.png", values[0] if len(bands) == 1 else values)
+    chips = rsprep.open(run(tmp_path, images, masks, bands="any", split="train").dataset)
+    check_pairs(chips, 255)
+    assert tuple(chips["band"].to_numpy().tolist()) == bands
+    assert (chips["clean"][0].to_numpy() == values).all()
+
+
+def test_palettes_are_shown_in_their_colours(tmp_path: Path) -> None:
+    images, masks = tmp_path / "images", write_masks(tmp_path / "masks", 4)
+    images.mkdir()
+    picture = Image.new("P", (SIDE, SIDE))
+    picture.putdata([i % 3 for i in range(SIDE * SIDE)])
+    picture.putpalette([10, 20, 30, 0, 200, 0, 0, 0, 100])
+    picture.save(images / "a.png")
+    chips = rsprep.open(run(tmp_path, images, masks, split="train").dataset)
+    assert chips["clean"][0, :, 0, :3].to_numpy().T.tolist() == [[10, 20, 30], [0, 200, 0], [0, 0, 100]]
 
 
 def test_small_pictures_are_enlarged_when_asked_for(tmp_path: Path) -> None:

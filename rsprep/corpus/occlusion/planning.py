@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from rsprep.corpus.inputs import listed
-from rsprep.corpus.occlude_chips import stable_seed
-from rsprep.corpus.occlude_clouds import CloudPool
-from rsprep.corpus.occlude_images import Image, Images
-from rsprep.corpus.occlude_masks import Mask, MaskPool
-from rsprep.corpus.occlude_settings import OccludeSettings
+from rsprep.corpus.occlusion.chips import stable_seed
+from rsprep.corpus.occlusion.clouds import CloudPool
+from rsprep.corpus.occlusion.images import Image, Images
+from rsprep.corpus.occlusion.masks import Mask, MaskPool
+from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.pictures import picture_size, read_picture
 from rsprep.corpus.plan import CorpusChip, Place
 from rsprep.errors import InputError

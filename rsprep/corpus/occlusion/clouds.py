@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.corpus.inputs import fingerprint, list_files, listed
-from rsprep.corpus.occlude_settings import OccludeSettings
+from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.pictures import picture_size, read_mask, read_picture
 from rsprep.errors import InputError
 from rsprep.masks.occlusion import cover_offsets, cut_patch, missing_pixels

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from rsprep.config import make_settings
-from rsprep.corpus.occlude_chips import ImageReader, OcclusionWork, make_occluded
-from rsprep.corpus.occlude_clouds import find_clouds
-from rsprep.corpus.occlude_images import Images, find_images
-from rsprep.corpus.occlude_masks import MaskReader, find_masks
-from rsprep.corpus.occlude_plan import count_chips, plan_chips, sources, subtitle, tables
-from rsprep.corpus.occlude_settings import OccludeSettings
+from rsprep.corpus.occlusion.chips import ImageReader, OcclusionWork, make_occluded
+from rsprep.corpus.occlusion.clouds import find_clouds
+from rsprep.corpus.occlusion.images import Images, find_images
+from rsprep.corpus.occlusion.masks import MaskReader, find_masks
+from rsprep.corpus.occlusion.planning import count_chips, plan_chips, sources, subtitle, tables
+from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.plan import CorpusPlan, Histogram
 from rsprep.corpus.run import run_corpus
 from rsprep.errors import InputError

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rsprep.corpus.files import band_names, grid_of
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus, slugs
-from rsprep.corpus.occlude_settings import OccludeSettings
+from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.partition import by_folder, choose_splits
 from rsprep.corpus.pictures import PictureInfo, picture_size
 from rsprep.errors import InputError
@@ -112,9 +112,7 @@ def _folder(settings: OccludeSettings) -> Images:
     if settings.bands == "rgb":
         _check_rgb(infos, base)
     first = _check_alike(infos, base)
-    bands = _RGB[0] if _bands(first) == 3 and first.dtype == "uint8" and first.format != "GTiff" else band_names(first)
-    if first.mode == "palette":
-        bands = _RGB[0]
+    bands = _names(first)
     keys = [path.relative_to(base).as_posix() for path in files]
     stems = [_stem(key) for key in keys]
     names = stems if len(set(stems)) == len(stems) else keys
@@ -166,6 +164,14 @@ def _stem(key: str) -> str:
 def _bands(info: PictureInfo) -> int:
     """Bands that are read: a palette is shown in its colours."""
     return 3 if info.mode == "palette" else info.bands
+
+
+def _names(info: PictureInfo) -> tuple[str, ...]:
+    """Names of the bands that are read; an alpha channel is one of them."""
+    if info.mode == "palette":
+        return _RGB[0]
+    names = band_names(info)
+    return names if len(names) == info.bands else (*names, "alpha")
 
 
 def _check_rgb(infos: Sequence[PictureInfo], base: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.corpus.occlude_clouds import Cloud, paste
-from rsprep.corpus.occlude_masks import MaskReader, open_group
-from rsprep.corpus.occlude_settings import OccludeSettings
+from rsprep.corpus.occlusion.clouds import Cloud, paste
+from rsprep.corpus.occlusion.masks import MaskReader, open_group
+from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.pictures import picture_size, read_picture
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.errors import InputError, RsprepError

@@ -21,7 +21,7 @@ import zarr
 from numpy.typing import NDArray
 
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus
-from rsprep.corpus.occlude_settings import OccludeSettings
+from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.partition import by_folder
 from rsprep.corpus.pictures import read_mask
 from rsprep.errors import InputError

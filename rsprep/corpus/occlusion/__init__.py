@@ -1,0 +1,1 @@
+"""Occlusion pairs: images, what hides them, and the two together."""
