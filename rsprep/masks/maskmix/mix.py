@@ -190,7 +190,6 @@ def _make(
 ) -> None:  # fmt: skip
     branches, drawn = rules.ops.shape[0], blank(rules)
     maps, table = np.empty((branches + 1, 6), np.int64), np.empty(1 << branches + 1, np.uint8)
-    room = np.empty((branches + 2, max(TILE, 1 << branches + 1)), np.int64)
     for i in range(indices.size):
         nearest = np.inf
         for attempt in range(rules.tries):
@@ -201,7 +200,7 @@ def _make(
             if matter == 1 << branches and not rules.keep_seed:
                 continue
             back_maps(drawn, (row[ROWS], row[COLUMNS]), height, width, maps)
-            masked = mix(pixels_of(seeds, row), sums_of(seeds, row), maps, table, matter, masks[i], room)
+            masked = mix(pixels_of(seeds, row), sums_of(seeds, row), maps, table, matter, masks[i])
             if masks.shape[1] != height or masks.shape[2] != width:
                 masked = _masked_within(masks[i], height, width)
             area = masked / (height * width)

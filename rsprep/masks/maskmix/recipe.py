@@ -84,9 +84,8 @@ class Recipe:
         maps, table = np.empty((copies, 6), np.int64), np.empty(1 << copies, np.uint8)
         back_maps(drawn, frame, height, width, maps)
         out = np.empty((-(-height // TILE) * TILE, -(-width // TILE) * TILE), np.uint8)
-        room = np.empty((copies + 1, max(TILE, 1 << copies)), np.int64)
         matter = tabulate(drawn.weights, threshold, table)
-        mix(pixels_of(seeds, seeds.about[0]), sums_of(seeds, seeds.about[0]), maps, table, matter, out, room)
+        mix(pixels_of(seeds, seeds.about[0]), sums_of(seeds, seeds.about[0]), maps, table, matter, out)
         return np.ascontiguousarray(out[:height, :width])
 
     def _drawn(self) -> Drawn:

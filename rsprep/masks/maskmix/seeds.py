@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rsprep.errors import InputError
 
-CELL = 4
+SHIFT = 2
+CELL = 1 << SHIFT
 """Pixels along the side of a cell of the table of sums."""
 MAX_SIDE = 16_384
 """Most pixels along the side of a seed."""
