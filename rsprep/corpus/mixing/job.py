@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -61,7 +60,6 @@ def plan_maskmix(settings: MaskMixSettings) -> CorpusPlan:
     mixer = MaskMix(settings.mix)
     for pool in pools.values():
         mixer.check(mixer.batch(pool.load(), range(TRIAL), seed=settings.seed, size=settings.size))
-    splits = _share_out(settings.n, pools)
     return CorpusPlan(
         kind="maskmix",
         title="MaskMix masks",
@@ -69,7 +67,7 @@ def plan_maskmix(settings: MaskMixSettings) -> CorpusPlan:
         settings=settings,
         inputs={"seeds": seeds.fingerprint},
         schema=mask_schema(settings),
-        chips=_chips(splits),
+        chips=_chips(settings.n, pools),
         make=make_masks,
         shared=dict(pools),
         sources=(
@@ -118,23 +116,15 @@ def _pools(settings: MaskMixSettings, seeds: SeedInput) -> dict[str, SeedPool]:
     return {"train" if settings.split == "auto" else settings.split: seeds.everything}
 
 
-def _share_out(n: int, pools: Mapping[str, SeedPool]) -> list[tuple[str, int]]:
-    """(split, number of masks), in proportion to the seeds: the largest remainders get what is left."""
+def _chips(n: int, pools: Mapping[str, SeedPool]) -> Iterator[CorpusChip]:
+    """Splits in proportion to their seeds, dealt out one after another: more masks change the split of none."""
     total = sum(len(pool) for pool in pools.values())
-    shares = {split: n * len(pool) / total for split, pool in pools.items()}
-    counts = {split: int(share) for split, share in shares.items()}
-    by_remainder = sorted(pools, key=lambda split: (counts[split] - shares[split], split))
-    for split in itertools.islice(itertools.cycle(by_remainder), n - sum(counts.values())):
-        counts[split] += 1
-    return list(counts.items())
-
-
-def _chips(splits: list[tuple[str, int]]) -> Iterator[CorpusChip]:
-    index = 0
-    for split, count in splits:
-        for _ in range(count):
-            yield CorpusChip(chip_id=f"mix-{index:07d}", split=split, payload={"index": index})
-            index += 1
+    made = dict.fromkeys(pools, 0)
+    for index in range(n):
+        # Whole numbers, so that no rounding decides: the split that lags furthest behind its share.
+        split = max(pools, key=lambda name: len(pools[name]) * (index + 1) - made[name] * total)
+        made[split] += 1
+        yield CorpusChip(chip_id=f"mix-{index:07d}", split=split, payload={"index": index})
 
 
 def make_masks(batch: Batch) -> Iterator[MadeChip]:
@@ -142,23 +132,28 @@ def make_masks(batch: Batch) -> Iterator[MadeChip]:
     settings = batch.settings
     if not isinstance(settings, MaskMixSettings):
         raise TypeError("a batch of another corpus")
-    mixer = MaskMix(settings.mix)
-    for split, group in itertools.groupby(batch.chips, key=lambda chip: chip.split):
-        pool: SeedPool = batch.shared[split]
-        indices = [int(chip.payload["index"]) for chip in group]
-        mixed = mixer.batch(pool.load(), indices, seed=settings.seed, size=settings.size)
-        for i in range(len(indices)):
-            if not mixed.reached[i]:
-                yield MadeChip(rejected=f"no area within the bounds in {settings.mix.tries:,} tries")
-                continue
-            name = pool.names[int(mixed.seeds[i])]
-            values: dict[str, float | int | str | bool] = {
-                "area_ratio": float(mixed.area_ratio[i]),
-                "seed_id": name,
-                "attempts": int(mixed.attempts[i]),
-            }
-            stats = {"sources": {"seed": [name]}, "lineage": "made from a seed mask by MaskMix (Eq. 7)"}
-            yield MadeChip(arrays={"mask": mixed.masks[i]}, values=values, stats=stats)
+    made: dict[str, Iterator[MadeChip]] = {}
+    for split in {chip.split for chip in batch.chips}:
+        indices = [int(chip.payload["index"]) for chip in batch.chips if chip.split == split]
+        made[split] = _of_pool(batch.shared[split], indices, settings)
+    for chip in batch.chips:
+        yield next(made[chip.split])
+
+
+def _of_pool(pool: SeedPool, indices: list[int], settings: MaskMixSettings) -> Iterator[MadeChip]:
+    mixed = MaskMix(settings.mix).batch(pool.load(), indices, seed=settings.seed, size=settings.size)
+    for i in range(len(indices)):
+        if not mixed.reached[i]:
+            yield MadeChip(rejected=f"no area within the bounds in {settings.mix.tries:,} tries")
+            continue
+        name = pool.names[int(mixed.seeds[i])]
+        values: dict[str, float | int | str | bool] = {
+            "area_ratio": float(mixed.area_ratio[i]),
+            "seed_id": name,
+            "attempts": int(mixed.attempts[i]),
+        }
+        stats = {"sources": {"seed": [name]}, "lineage": "made from a seed mask by MaskMix (Eq. 7)"}
+        yield MadeChip(arrays={"mask": mixed.masks[i]}, values=values, stats=stats)
 
 
 # -- report ---------------------------------------------------------------------------------------
