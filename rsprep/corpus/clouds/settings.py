@@ -102,7 +102,9 @@ class CloudSettings(CorpusSettings):
         le=1,
         description="overlap from which two shapes, turned and resized to match, are the same",
     )
-    n_diverse: int = Field(28, ge=0, description="how many of the most diverse seeds are marked")
+    n_diverse: int = Field(
+        28, ge=0, description="how many of the most diverse seeds are marked: of whole clouds, where there are so many"
+    )
     max_seeds: int = Field(0, ge=0, description="keep so many of the most diverse seeds; 0: all")
     split: Literal["none", "scene"] = Field("none", description="none: all for training; scene: whole scenes by ratio")
     ratio: tuple[float, float, float] = Field((0.7, 0.2, 0.1), description="shares of train, val and test scenes")

@@ -40,6 +40,8 @@ class Found:
     shape: NDArray[np.uint64] | None = None
     """Signature; None for what is left out."""
     features: NDArray[np.float64] | None = None
+    whole: bool = False
+    """True where the window cuts nothing off: moved about, a cut shape shows straight edges."""
     refused: str = ""
     diverse: bool = False
 
@@ -95,6 +97,7 @@ def _look(scene: CloudScene, settings: CloudSettings) -> list[Found] | UnknownCo
                 one,
                 digest=mask_digest(seed),
                 area_ratio=candidate.cut.area_ratio,
+                whole=candidate.cut.cut_share == 0,
                 shape=signature(seed),
                 features=_features(describe(seed)),
             )
@@ -121,14 +124,16 @@ def _choose(found: Sequence[Found], settings: CloudSettings) -> list[Found]:
         if first >= 0:
             out[index] = replace(out[index], refused=f"near-duplicate of {out[taken[first]].chip_id}")
     kept = np.flatnonzero(repeats < 0)
-    wanted = max(settings.n_diverse, settings.max_seeds)
-    order = kept[diverse_subset(shapes[kept], features[kept], wanted)].tolist()
-    for position in order[: settings.n_diverse]:
-        out[taken[position]] = replace(out[taken[position]], diverse=True)
-    if settings.max_seeds:
-        for position in set(kept.tolist()) - set(order[: settings.max_seeds]):
+    if settings.max_seeds and len(kept) > settings.max_seeds:
+        stay = np.sort(kept[diverse_subset(shapes[kept], features[kept], settings.max_seeds)])
+        for position in np.setdiff1d(kept, stay):
             reason = f"not among the {settings.max_seeds} most diverse"
-            out[taken[position]] = replace(out[taken[position]], refused=reason, diverse=False)
+            out[taken[position]] = replace(out[taken[position]], refused=reason)
+        kept = stay
+    whole = np.array([position for position in kept.tolist() if out[taken[position]].whole], np.int64)
+    pool = whole if len(whole) >= settings.n_diverse else kept
+    for position in pool[diverse_subset(shapes[pool], features[pool], settings.n_diverse)].tolist():
+        out[taken[position]] = replace(out[taken[position]], diverse=True)
     return out
 
 

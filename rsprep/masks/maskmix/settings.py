@@ -45,7 +45,8 @@ class MixSettings(Section):
     )
     threshold: float = Field(0.5, gt=0, le=1, description="a pixel is masked where its weights sum to at least this")
     keep_seed: bool = Field(
-        False, description="true: keep draws whose weights let the seed alone through, which gives it back as it was"
+        True,
+        description="false: draw again where the weights let the seed alone through (as placed), one draw in eight",
     )
     fit: Literal["frame", "pixel"] = Field(
         "frame", description="frame: a seed's frame is scaled to fit into the mask; pixel: a pixel stays a pixel"
@@ -58,7 +59,11 @@ class MixSettings(Section):
     limits: _Factors = Field((0.5, 4.0), description="least and largest factor of resize")
     turn: float = Field(180.0, ge=0, le=180, description="largest rotation of the seed before it is mixed, degrees")
     move: float = Field(
-        1 / 3, ge=0, le=1, description="largest translation of the seed before it is mixed, share of side"
+        0.5,
+        ge=0,
+        le=1,
+        description="largest translation of the seed before it is mixed, share of the side: at half of it, its middle "
+        "may lie anywhere",
     )
     area: tuple[float, float] | None = Field(
         (0.15, 0.60), description="least and largest share of the mask that is masked, 0 to 1; null: any"
