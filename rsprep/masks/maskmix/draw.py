@@ -14,6 +14,8 @@ from rsprep.masks.maskmix.settings import LAWS, MAX_DEPTH, OPS, RESIZES, MixSett
 
 TRANSLATE, SHEAR, ROTATE, SCALE = (OPS.index(name) for name in ("translate", "shear", "rotate", "scale"))
 _DIRICHLET, _UNIFORM, _FIXED = (LAWS.index(name) for name in ("dirichlet", "uniform", "fixed"))
+LEAST_AIM = 1 / 16
+"""Share of the largest area that is aimed at, at least, where the bounds begin at nothing."""
 _AIM, _RANDOM = RESIZES.index("aim"), RESIZES.index("random")
 
 # Streams below the key of one try, so that one setting changes the numbers of no other.
@@ -143,8 +145,9 @@ def _draw_place(rules: Any, key: np.uint64, seed: Any, height: int, width: int, 
     rows, columns, masked = seed
     factor = min(height / rows, width / columns) if rules.frame else 1.0
     if rules.resize == _AIM:
-        wanted = between(key, 0, rules.area_low, rules.area_high) * height * width
-        log = math.log(wanted / (masked * factor * factor)) / 2 if wanted > 0 else rules.limit_low
+        least = max(rules.area_low, LEAST_AIM * rules.area_high)
+        aim = between(key, 0, math.log(least), math.log(rules.area_high))
+        log = (aim + math.log(height * width / (masked * factor * factor))) / 2
         factor *= math.exp(min(max(log, rules.limit_low), rules.limit_high))
     elif rules.resize == _RANDOM:
         factor *= math.exp(between(key, 0, rules.limit_low, rules.limit_high))

@@ -53,8 +53,8 @@ class MixSettings(Section):
     )
     resize: Resize = Field(
         "aim",
-        description="aim: the seed is resized towards an area drawn evenly within the bounds; random: by any factor "
-        "within the limits; off: not at all",
+        description="aim: the seed is resized towards an area drawn within the bounds, evenly on a log scale; random: "
+        "by any factor within the limits; off: not at all",
     )
     limits: _Factors = Field((0.5, 4.0), description="least and largest factor of resize")
     turn: float = Field(180.0, ge=0, le=180, description="largest rotation of the seed before it is mixed, degrees")

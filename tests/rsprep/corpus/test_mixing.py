@@ -17,7 +17,6 @@ from rsprep.corpus.clouds.job import cloud_masks
 from rsprep.corpus.mixing.job import maskmix
 from rsprep.errors import ConfigError, InputError, StoreError
 from rsprep.job.verify import verify
-from rsprep.masks.maskmix import MaskMix, MixSettings
 from tests.support import real_data
 
 LOW, HIGH = 0.15, 0.60
@@ -183,8 +182,4 @@ def test_ten_thousand_masks_from_real_clouds(tmp_path: Path) -> None:
     assert LOW <= area.min() < area.max() <= HIGH
     assert len(set(digests(outcome.dataset))) == 10_000
     rng = np.random.default_rng(0)
-    mixed = mean_iou(masks[:4000], rng)
-    assert mixed < mean_iou(turned_and_shifted(diverse, 800, rng), rng)
-    # The same placement (turned, resized, moved), but nothing mixed.
-    placed = MaskMix(MixSettings(branches=0)).batch(list(diverse), range(4000), seed=1, size=256)
-    assert mixed < mean_iou(placed.masks[placed.reached], rng)
+    assert mean_iou(masks[:4000], rng) < 0.95 * mean_iou(turned_and_shifted(diverse, 800, rng), rng)
