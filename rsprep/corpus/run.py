@@ -115,7 +115,7 @@ def check_places(plan: CorpusPlan) -> None:
 
 
 def _identity(plan: CorpusPlan) -> dict[str, Any]:
-    values = plan.settings.model_dump(mode="json", exclude=_NO_PIXEL_DEPENDS_ON)
+    values = plan.settings.model_dump(mode="json", exclude=_NO_PIXEL_DEPENDS_ON | set(plan.settings.INPUTS))
     flat: dict[str, Any] = {"kind": plan.kind}
     for key, value in {**values, "input": dict(plan.inputs)}.items():
         flat |= {f"{key}.{inner}": deep for inner, deep in value.items()} if isinstance(value, dict) else {key: value}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from rsprep.config import Engine, Section
@@ -9,6 +11,9 @@ from rsprep.config import Engine, Section
 
 class CorpusSettings(Section):
     """Where a corpus goes and who makes it; each command adds its own."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ()
+    """Keys that hold paths of inputs: a corpus goes on wherever they lie now, if their fingerprint is the same."""
 
     out: str = Field(description="folder of the data set", examples=["corpus"])
     catalog: str = Field("catalog", description="folder of the STAC catalog in which the data set is registered")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,8 @@ PRESETS: Final[Mapping[str, CodeMap]] = {
 
 class CloudSettings(CorpusSettings):
     """Everything `rsprep cloud-masks` needs to know."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("scenes",)
 
     scenes: tuple[str, ...] = Field(
         min_length=1,

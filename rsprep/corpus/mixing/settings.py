@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ Split = Literal["auto", "inherit", "train", "val", "test"]
 
 class MaskMixSettings(CorpusSettings):
     """Everything `rsprep maskmix` needs to know."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("seeds",)
 
     seeds: str = Field(
         min_length=1,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rsprep.config import make_settings
+from rsprep.corpus.inputs import fingerprint
 from rsprep.corpus.occlusion.chips import ImageReader, OcclusionWork, make_occluded
 from rsprep.corpus.occlusion.clouds import find_clouds
 from rsprep.corpus.occlusion.images import Images, find_images
@@ -68,6 +70,8 @@ def plan_occlusion(settings: OccludeSettings, progress: Progress) -> CorpusPlan:
     if settings.fill == "clouds":
         clouds = find_clouds(settings, size=images.size, bands=len(images.bands), dtype=images.dtype, chips=chips)
     inputs = {"images": images.fingerprint, "masks": masks.fingerprint}
+    if settings.split_file:
+        inputs["split_file"] = fingerprint([Path(settings.split_file)], Path(settings.split_file))
     return CorpusPlan(
         kind="occlusion",
         title="Occlusion pairs",

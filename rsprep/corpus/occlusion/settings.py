@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from rsprep.masks.occlusion import Bounds, Placing
 
 class OccludeSettings(CorpusSettings):
     """What is hidden by which masks, and how."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("images", "masks", "clouds", "cloud_masks", "split_file")
 
     images: str = Field(description="folder of pictures (PNG, JPEG, GeoTIFF), or a data set that rsprep wrote")
     masks: str = Field(description="folder of binary masks, or a data set with a variable `mask`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,8 @@ from rsprep.corpus.settings import CorpusSettings
 
 class SemanticSettings(CorpusSettings):
     """Everything `rsprep semantic-masks` needs to know."""
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("scenes",)
 
     scenes: str = Field(
         min_length=1, description="folder that holds one of images and one of masks", examples=["scenes"]

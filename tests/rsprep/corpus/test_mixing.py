@@ -136,6 +136,15 @@ def test_other_seeds_do_not_resume(seeds: Path, tmp_path: Path) -> None:
         maskmix(settings(tmp_path, mine, n=20))
 
 
+def test_a_corpus_goes_on_when_its_seeds_have_moved(
+    seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = maskmix(settings(tmp_path, seeds, n=20))
+    monkeypatch.chdir(seeds.parent)
+    again = maskmix(settings(tmp_path, Path("seeds"), n=20))
+    assert digests(again.dataset) == digests(first.dataset)
+
+
 def turned_and_shifted(seeds: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Seeds rotated up to 30° and shifted up to a third, nothing else, within the same bounds; by scipy."""
     found: list[NDArray[np.uint8]] = []
