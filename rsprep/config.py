@@ -267,9 +267,9 @@ def _explain(error: ValidationError, model: type[Section]) -> ConfigError:
     if first["type"] == "extra_forbidden":
         return ConfigError("unknown-key", "this key is not known", value=where, remedy=_did_you_mean(location, model))
     if first["type"] == "missing" and len(location) == 1:
-        return ConfigError(
-            "missing", f"{where} is required", remedy=f"give it on the command line, or {where}: in --config"
-        )
+        option = where.replace("_", "-")
+        remedy = f"give {where.upper()} or --{option}, as the command's --help has it, or {where}: in --config"
+        return ConfigError("missing", f"{where} is required", remedy=remedy)
     if first["type"] == "model_type":
         message = "this is a section with keys of its own"
     else:
