@@ -220,6 +220,12 @@ def test_a_plan_that_fails_leaves_nothing(tmp_path: Path, wrong: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_every_corpus_has_a_function_of_the_package() -> None:
+    for name in ("cloud_masks", "maskmix", "occlude", "semantic_masks"):
+        assert getattr(rsprep, name).__name__ == name
+        assert name in rsprep.__all__
+
+
 def test_a_chip_needs_a_name_and_a_split() -> None:
     with pytest.raises(ValueError, match="name"):
         CorpusChip(chip_id="a/b", split="train", payload={})
