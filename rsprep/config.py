@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -250,10 +251,15 @@ def make_config(values: dict[str, Any]) -> BuildConfig:
     return make_settings(BuildConfig, values)
 
 
-def make_settings(model: type[Settings], values: dict[str, Any]) -> Settings:
-    """`values` as settings of any command, checked and with defaults; raises ConfigError for what is wrong first."""
+def make_settings(model: type[Settings], values: Settings | Mapping[str, Any]) -> Settings:
+    """`values` as settings of any command, checked and with defaults; raises ConfigError for what is wrong first.
+
+    Settings that were checked before are given back as they are.
+    """
+    if isinstance(values, model):
+        return values
     try:
-        return model.model_validate(values)
+        return model.model_validate(dict(values))
     except ValidationError as error:
         raise _explain(error, model) from None
 

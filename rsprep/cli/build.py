@@ -17,8 +17,8 @@ from rsprep.cli.options import (
     names,
     override,
     override_section,
+    run_job,
 )
-from rsprep.cli.progress import watcher
 from rsprep.config import make_config, read_config
 from rsprep.errors import ConfigError
 
@@ -88,10 +88,7 @@ def build_multisource(
     if dry_run:
         multisource.dry_run(settings).show()
         return 0
-    with watcher() as progress:
-        outcome = multisource.build(settings, progress=progress, retry_failed=retry_failed)
-    outcome.show()
-    return 1 if outcome.failures else 0
+    return run_job(multisource.build, settings, retry_failed=retry_failed)
 
 
 def _default_out(aoi: str, source: str) -> str:

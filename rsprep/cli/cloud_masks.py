@@ -16,8 +16,8 @@ from rsprep.cli.options import (
     names,
     override,
     override_section,
+    run_job,
 )
-from rsprep.cli.progress import watcher
 
 
 def register(app: typer.Typer) -> None:
@@ -105,11 +105,7 @@ def cloud_masks(
     override(values, large=large, opening=opening, fill_holes=fill_holes, isolate=isolate)
     override(values, duplicate_iou=duplicate_iou, n_diverse=n_diverse, max_seeds=max_seeds, split=split, seed=seed)
     override_section(values, "engine", scheduler=scheduler, workers=workers)
-    settings = make_settings(CloudSettings, values)
-    with watcher() as progress:
-        outcome = make(settings, progress=progress, retry_failed=retry_failed)
-    outcome.show()
-    return 1 if outcome.failures else 0
+    return run_job(make, make_settings(CloudSettings, values), retry_failed=retry_failed)
 
 
 def _places(given: list[str]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from rsprep.cli.options import (
     WORKERS,
     override,
     override_section,
+    run_job,
 )
-from rsprep.cli.progress import watcher
 
 
 def register(app: typer.Typer) -> None:
@@ -74,8 +74,4 @@ def maskmix(
     override(values, catalog=catalog)
     override_section(values, "mix", area=area)
     override_section(values, "engine", scheduler=scheduler, workers=workers)
-    settings = make_settings(MaskMixSettings, values)
-    with watcher() as progress:
-        outcome = make(settings, progress=progress, retry_failed=retry_failed)
-    outcome.show()
-    return 1 if outcome.failures else 0
+    return run_job(make, make_settings(MaskMixSettings, values), retry_failed=retry_failed)

@@ -6,8 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from rsprep.cli.options import CATALOG, CONFIG, EPILOG, RETRY_FAILED, SCHEDULER, WORKERS, override, override_section
-from rsprep.cli.progress import watcher
+from rsprep.cli.options import (
+    CATALOG,
+    CONFIG,
+    EPILOG,
+    RETRY_FAILED,
+    SCHEDULER,
+    WORKERS,
+    override,
+    override_section,
+    run_job,
+)
 from rsprep.config import make_settings, read_config
 from rsprep.errors import ConfigError
 
@@ -83,11 +92,7 @@ def occlude(
     if clouds and "fill" not in values:
         values["fill"] = "clouds"
     override_section(values, "engine", scheduler=scheduler, workers=workers)
-    settings = make_settings(OccludeSettings, values)
-    with watcher() as progress:
-        outcome = make(settings, progress=progress, retry_failed=retry_failed)
-    outcome.show()
-    return 1 if outcome.failures else 0
+    return run_job(make, make_settings(OccludeSettings, values), retry_failed=retry_failed)
 
 
 def _fill(text: str | None) -> Any:

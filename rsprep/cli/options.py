@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from rsprep.cli.progress import watcher
+
+if TYPE_CHECKING:
+    from rsprep.finish import Outcome
 
 CONFIG = Annotated[Path | None, typer.Option(help="YAML recipe; options given here win over it.")]
 CATALOG = Annotated[str | None, typer.Option(help="STAC catalog in which to register it.  [default: ./catalog]")]
@@ -30,3 +36,11 @@ def override_section(values: dict[str, Any], section: str, **given: Any) -> None
     chosen = {key: value for key, value in given.items() if value is not None}
     if chosen:
         values[section] = {**(values.get(section) or {}), **chosen}
+
+
+def run_job(job: Callable[..., Outcome], settings: Any, *, retry_failed: bool) -> int:
+    """Run a job in front of whoever watches, show what came out, and return the exit code."""
+    with watcher() as progress:
+        outcome = job(settings, progress=progress, retry_failed=retry_failed)
+    outcome.show()
+    return 1 if outcome.failures else 0

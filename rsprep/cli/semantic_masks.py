@@ -16,8 +16,8 @@ from rsprep.cli.options import (
     names,
     override,
     override_section,
+    run_job,
 )
-from rsprep.cli.progress import watcher
 
 
 def register(app: typer.Typer) -> None:
@@ -97,8 +97,4 @@ def semantic_masks(
     override(values, size=size, edge=edge, max_unknown=max_unknown, resolution=resolution)
     override(values, split=split, block=block, ratio=ratio, seed=seed)
     override_section(values, "engine", scheduler=scheduler, workers=workers)
-    settings = make_settings(SemanticSettings, values)
-    with watcher() as progress:
-        outcome = make(settings, progress=progress, retry_failed=retry_failed)
-    outcome.show()
-    return 1 if outcome.failures else 0
+    return run_job(make, make_settings(SemanticSettings, values), retry_failed=retry_failed)

@@ -43,7 +43,7 @@ def cloud_masks(
     ------
     InputError : something that was given cannot be used; nothing is written then.
     """
-    checked = settings if isinstance(settings, CloudSettings) else make_settings(CloudSettings, dict(settings))
+    checked = make_settings(CloudSettings, settings)
     watcher = progress or Silent()
     return run_corpus(plan_clouds(checked, watcher), progress=watcher, retry_failed=retry_failed)
 

@@ -43,7 +43,7 @@ def maskmix(
     ------
     InputError : something that was given cannot be used; nothing is written then.
     """
-    checked = settings if isinstance(settings, MaskMixSettings) else make_settings(MaskMixSettings, dict(settings))
+    checked = make_settings(MaskMixSettings, settings)
     return run_corpus(plan_maskmix(checked), progress=progress, retry_failed=retry_failed)
 
 

@@ -48,7 +48,7 @@ def occlude(
     ------
     InputError : something that was given cannot be used; nothing is written then.
     """
-    checked = settings if isinstance(settings, OccludeSettings) else make_settings(OccludeSettings, dict(settings))
+    checked = make_settings(OccludeSettings, settings)
     watcher = progress or Silent()
     return run_corpus(plan_occlusion(checked, watcher), progress=watcher, retry_failed=retry_failed)
 

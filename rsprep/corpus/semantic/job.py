@@ -51,7 +51,7 @@ def semantic_masks(
     ------
     InputError : something that was given cannot be used; nothing is written then.
     """
-    checked = settings if isinstance(settings, SemanticSettings) else make_settings(SemanticSettings, dict(settings))
+    checked = make_settings(SemanticSettings, settings)
     watcher = progress or Silent()
     return run_corpus(plan_semantic(checked, watcher), progress=watcher, retry_failed=retry_failed)
 
