@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rsprep.corpus.settings import CorpusSettings
+from rsprep.ground.zones import Zone
 from rsprep.report.data import SPLITS, SourceRow, Table
 from rsprep.store.schema import NOWHERE, Schema
 
@@ -30,6 +31,12 @@ class Place:
     """Longitude of the centre, degrees."""
     lat: float
     """Latitude of the centre, degrees."""
+
+    @classmethod
+    def at_corner(cls, epsg: int, x: float, y: float, side: float) -> Place:
+        """A north-up chip of a UTM zone whose upper-left corner is (`x`, `y`); all in metres."""
+        lon, lat = Zone.from_epsg(epsg).unproject(x + side / 2, y - side / 2)
+        return cls(epsg=epsg, x_origin=float(x), y_origin=float(y), lon=float(lon), lat=float(lat))
 
 
 @dataclass(frozen=True, kw_only=True)

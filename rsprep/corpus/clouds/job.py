@@ -18,7 +18,6 @@ from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, Histogram, MadeChi
 from rsprep.corpus.run import run_corpus
 from rsprep.errors import RsprepError
 from rsprep.finish import Outcome
-from rsprep.ground.zones import Zone
 from rsprep.job.progress import Progress, Silent
 from rsprep.masks.descriptors import describe
 from rsprep.masks.shapes import Frame, cut_seed
@@ -109,9 +108,7 @@ def _place(scene: CloudScene, one: Found, settings: CloudSettings) -> Place | No
     if scene.transform is None or scene.epsg is None or one.frame.side != settings.size:
         return None
     x, y = scene.transform @ (one.frame.column * scene.step, one.frame.row * scene.step)
-    half = settings.size * scene.step / 2
-    lon, lat = Zone.from_epsg(scene.epsg).unproject(x + half * scene.transform.a, y + half * scene.transform.e)
-    return Place(epsg=scene.epsg, x_origin=float(x), y_origin=float(y), lon=float(lon), lat=float(lat))
+    return Place.at_corner(scene.epsg, x, y, settings.size * scene.step * scene.transform.a)
 
 
 def _subtitle(settings: CloudSettings, inputs: CloudInputs) -> str:

@@ -20,7 +20,6 @@ from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.pictures import picture_size, read_picture
 from rsprep.corpus.plan import CorpusChip, Place
 from rsprep.errors import InputError
-from rsprep.ground.zones import Zone
 from rsprep.report.data import SPLITS, SourceRow, Table
 from rsprep.store.read import open_dataset
 
@@ -121,9 +120,8 @@ def _place(image: Image, at: tuple[int, int], size: int) -> Place | None:
     grid = image.grid
     if grid is None:
         return None
-    x, y, half = grid.x + at[1] * grid.pixel, grid.y - at[0] * grid.pixel, size * grid.pixel / 2
-    lon, lat = Zone.from_epsg(grid.epsg).unproject(x + half, y - half)
-    return Place(epsg=grid.epsg, x_origin=x, y_origin=y, lon=float(lon), lat=float(lat))
+    x, y = grid.x + at[1] * grid.pixel, grid.y - at[0] * grid.pixel
+    return Place.at_corner(grid.epsg, x, y, size * grid.pixel)
 
 
 def _look_through(files: Sequence[Path], root: Path) -> None:

@@ -24,7 +24,6 @@ from rsprep.corpus.semantic.splits import assign_splits, split_name
 from rsprep.corpus.semantic.statistics import write_statistics
 from rsprep.corpus.semantic.survey import Surveyed, survey
 from rsprep.finish import Outcome
-from rsprep.ground.zones import Zone
 from rsprep.job.progress import Progress, Silent
 from rsprep.masks.scenes import Cut
 from rsprep.report.data import SourceRow
@@ -205,9 +204,7 @@ def _place(scene: Scene, row: int, column: int, size: int) -> Place | None:
         return None
     epsg, transform = grid
     x, y = transform.c + column * size * transform.a, transform.f + row * size * transform.e
-    half = size * transform.a / 2
-    lon, lat = Zone.from_epsg(epsg).unproject(x + half, y - half)
-    return Place(epsg=epsg, x_origin=float(x), y_origin=float(y), lon=float(lon), lat=float(lat))
+    return Place.at_corner(epsg, x, y, size * transform.a)
 
 
 def _subtitle(settings: SemanticSettings, scenes: Sequence[Scene], coding: Coding) -> str:
