@@ -1,0 +1,1 @@
+"""From sealed chip stores to batches of tensors."""

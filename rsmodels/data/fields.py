@@ -1,0 +1,48 @@
+"""What a batch holds: one named tensor a field, and what its numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+Kind = Literal["optical", "radar", "terrain", "classes", "mask"]
+IGNORE = 255
+"""Class index of pixels whose class is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One variable of a chip store, or some of its bands, as a model sees it."""
+
+    name: str
+    """What it is to the model: ``image``, ``label``, ``landcover``, ``radar``, ``terrain``."""
+    variable: str
+    """Name of the variable in the store: ``s2``."""
+    kind: Kind
+    bands: tuple[str, ...] | None = None
+    """Bands that are taken, in this order; None for a variable without a band axis."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, by index; empty for any other kind."""
+    codes: tuple[int, ...] = ()
+    """Code in the store of each class; codes that are not listed are unknown."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "classes") != bool(self.classes) or len(self.classes) != len(self.codes):
+            raise ValueError(f"field {self.name}: classes and codes go together, and with kind classes only")
+        if len(self.classes) > IGNORE:
+            raise ValueError(f"field {self.name}: at most {IGNORE} classes, got {len(self.classes)}")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            name=record["name"],
+            variable=record["variable"],
+            kind=record["kind"],
+            bands=None if record["bands"] is None else tuple(record["bands"]),
+            classes=tuple(record["classes"]),
+            codes=tuple(record["codes"]),
+        )

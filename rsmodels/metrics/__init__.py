@@ -1,0 +1,1 @@
+"""Figures of merit, each checked against a library that has it too."""

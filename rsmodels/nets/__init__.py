@@ -1,0 +1,1 @@
+"""Networks: layers and whole architectures, one a file."""

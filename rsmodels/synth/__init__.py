@@ -1,0 +1,1 @@
+"""Synthetic data sets in the chip store's format."""

@@ -1,0 +1,1 @@
+"""Downstream tasks as they are trained."""
