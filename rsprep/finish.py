@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def finish(
     home: str,
     title: str,
     licence: str = "other",
+    derived_from: Mapping[str, str] | None = None,
     extras: Callable[[], None] | None = None,
 ) -> ReportData:
     """Seal, catalogue and report; returns what the report shows. Interrupted, it is done again.
@@ -54,6 +55,7 @@ def finish(
     ----------
     began : when the job began, on the monotonic clock.
     home : folder of the STAC catalog in which the data set is registered.
+    derived_from : title of a data set that this one is made from to the address of its collection.
     extras : what a job writes besides, once the chips can be read.
     """
     watcher.stage("seal")
@@ -63,7 +65,7 @@ def finish(
     journal.set_meta("seconds", journal.meta("seconds", 0.0) + time.monotonic() - began)
     if journal.counts().committed:
         watcher.stage("catalog")
-        catalog.write_catalog(dataset, licence=licence, title=title)
+        catalog.write_catalog(dataset, licence=licence, title=title, derived_from=derived_from)
         catalog.register(dataset, home)
     watcher.stage("report")
     data = report(dataset)

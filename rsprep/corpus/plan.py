@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rsprep.corpus.settings import CorpusSettings
 from rsprep.ground.zones import Zone
+from rsprep.job.journal_view import JournalView
 from rsprep.report.data import SPLITS, SourceRow, Table
 from rsprep.store.schema import NOWHERE, Schema
 
@@ -143,3 +144,14 @@ class CorpusPlan:
     """Column that marks the chips to show first."""
     finish: Callable[[Path], tuple[Table, ...]] | None = None
     """Writes what goes beside the store, once its chips can be read; returns tables for the report. May be repeated."""
+    derived_from: Mapping[str, str] = field(default_factory=dict)
+    """Title of a data set that this one is made from to the address of its collection, relative to ``settings.out``."""
+    synthetic: bool = False
+    """True where a model makes the chips."""
+    check: Callable[[JournalView], None] | None = None
+    """Looks at what all chips together have become, before the seal; raises BuildError where that must not be."""
+
+    def __post_init__(self) -> None:
+        signed = [href for href in self.derived_from.values() if "?" in href]
+        if signed:
+            raise ValueError("an address that may be signed must not be published")

@@ -27,7 +27,16 @@ from rsprep.job.journal import Journal
 from rsprep.job.journal_view import JournalView, is_begun
 from rsprep.job.places import check_out
 from rsprep.job.progress import Progress, Silent
-from rsprep.job.records import CORPUS, TABLES, ChipResult, PlannedChip, PlannedShard, ShardResult, peak_memory
+from rsprep.job.records import (
+    CORPUS,
+    SYNTHETIC,
+    TABLES,
+    ChipResult,
+    PlannedChip,
+    PlannedShard,
+    ShardResult,
+    peak_memory,
+)
 from rsprep.job.seal import STORE_NAME
 from rsprep.overview import LOCK_NAME, overview
 from rsprep.overview_corpus import as_record
@@ -95,6 +104,8 @@ def run_corpus(plan: CorpusPlan, *, progress: Progress | None = None, retry_fail
             return Outcome(dataset=dataset, data=overview(dataset))
         journal.set_meta("sealed", False)
         _make(plan, journal, dataset / STORE_NAME, watcher)
+        if plan.check is not None:
+            plan.check(journal)
 
         def extras() -> None:
             if plan.finish is not None and journal.counts().committed:
@@ -102,7 +113,8 @@ def run_corpus(plan: CorpusPlan, *, progress: Progress | None = None, retry_fail
 
         data = finish(
             journal, plan.schema, dataset, watcher, began,
-            home=settings.catalog, title=plan.title, licence=plan.licence, extras=extras,
+            home=settings.catalog, title=plan.title, licence=plan.licence, derived_from=plan.derived_from,
+            extras=extras,
         )  # fmt: skip
         return Outcome(dataset=dataset, data=data)
 
@@ -130,6 +142,7 @@ def _about(plan: CorpusPlan) -> dict[str, Any]:
         "sources": [asdict(row) for row in plan.sources],
         "histograms": [asdict(one) for one in plan.histograms],
         "sheet": plan.sheet,
+        **({SYNTHETIC: True} if plan.synthetic else {}),
     }
 
 
@@ -196,7 +209,7 @@ def _make(plan: CorpusPlan, journal: Journal, store: Path, watcher: Progress) ->
 
 def _travelling(plan: CorpusPlan) -> CorpusPlan:
     """The plan without what stays at home."""
-    parts: Mapping[str, Any] = vars(plan) | {"chips": (), "finish": None}
+    parts: Mapping[str, Any] = vars(plan) | {"chips": (), "finish": None, "check": None}
     return CorpusPlan(**parts)
 
 

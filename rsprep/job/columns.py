@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsprep.job.journal_view import JournalView
+from rsprep.job.records import CORPUS, SYNTHETIC
 from rsprep.store.schema import Schema
 
 _UNKNOWN = float("nan")
@@ -38,6 +39,7 @@ def chip_columns(journal: JournalView, schema: Schema, n_slots: int) -> dict[str
     for column in schema.columns:
         kind = object if column.kind == "string" else column.kind
         columns[column.name] = np.full(n_slots, column.unknown, kind)
+    synthetic = bool((journal.meta(CORPUS) or {}).get(SYNTHETIC))
     for chip in journal.chips():
         columns["chip_id"][chip.slot] = chip.chip_id
         columns["split"][chip.slot] = chip.record["split"]
@@ -47,6 +49,7 @@ def chip_columns(journal: JournalView, schema: Schema, n_slots: int) -> dict[str
         if chip.state != "committed":
             continue
         columns["committed"][chip.slot] = True
+        columns["synthetic"][chip.slot] = synthetic
         for name in ("s2_cloud_fraction", "valid_fraction"):
             if chip.stats.get(name) is not None:
                 columns[name][chip.slot] = chip.stats[name]

@@ -14,6 +14,8 @@ from rsprep.config import BuildConfig
 
 CORPUS = "corpus"
 """Key under which the journal keeps what a corpus is and what its report shows; a multi-source data set has none."""
+SYNTHETIC = "synthetic"
+"""Key under which what a corpus is says that a model made its chips."""
 TABLES = "tables"
 """Key under which the journal keeps the tables that a corpus made of itself."""
 Outcome = Literal["committed", "rejected", "quarantined"]

@@ -19,7 +19,7 @@ from rsprep.errors import CatalogError, StoreError
 from rsprep.files import SUFFIX, write_text
 from rsprep.job.journal_view import JournalView
 from rsprep.job.places import check_folder
-from rsprep.job.records import CORPUS
+from rsprep.job.records import CORPUS, SYNTHETIC
 from rsprep.stac.collection import Coverage, collection_json
 from rsprep.stac.items import ALWAYS, FILE_NAME, STAC_VERSION, item_row, write_items
 from rsprep.store.seal import is_sealed
@@ -47,7 +47,7 @@ def write_catalog(
     name : id of the collection; the folder's name by default.
     title : one line for people.
     licence : SPDX name, or ``other``.
-    derived_from : id of a source collection to its address, for the links; none may be signed.
+    derived_from : title of a source collection to its address, for the links; none may be signed.
 
     Returns
     -------
@@ -66,11 +66,12 @@ def write_catalog(
             )
         name = name or folder.resolve().name
         window = _window(journal)
+        synthetic = bool((journal.meta(CORPUS) or {}).get(SYNTHETIC))
         coverage = Coverage()
 
         def rows() -> Iterator[dict[str, Any]]:
             for chip in journal.chips("committed"):
-                row = item_row(chip, schema, name, window)
+                row = item_row(chip, schema, name, window, synthetic=synthetic)
                 coverage.add(row)
                 yield row
 
@@ -119,7 +120,7 @@ def register(dataset: str | Path, catalog: str | Path) -> Path:
         for stale in home.glob(f".{CATALOG}.*{SUFFIX}"):  # of a process that was killed while it wrote
             stale.unlink()
         content = _read_catalog(home / CATALOG)
-        href = _relative(folder / COLLECTION, home)
+        href = relative_href(folder / COLLECTION, home)
         link = {"rel": "child", "href": href, "type": "application/json", "title": collection.get("title", href)}
         others = [one for one in content["links"] if not (one["rel"] == "child" and one["href"] == href)]
         head = [one for one in others if one["rel"] != "child"]
@@ -162,7 +163,8 @@ def _read_catalog(file: Path) -> dict[str, Any]:
     )
 
 
-def _relative(target: Path, start: Path) -> str:
+def relative_href(target: Path, start: Path) -> str:
+    """How a file in folder `start` points to `target`; both absolute."""
     href = Path(os.path.relpath(target, start)).as_posix()
     return href if href.startswith(".") else f"./{href}"
 

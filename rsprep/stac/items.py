@@ -81,7 +81,12 @@ _COLUMNS = pa.schema(
 
 
 def item_row(
-    chip: ChipRow, schema: Schema, collection: str, window: tuple[dt.datetime, dt.datetime] | None
+    chip: ChipRow,
+    schema: Schema,
+    collection: str,
+    window: tuple[dt.datetime, dt.datetime] | None,
+    *,
+    synthetic: bool = False,
 ) -> dict[str, Any]:
     """One chip as a row of the index.
 
@@ -89,6 +94,7 @@ def item_row(
     ----------
     chip : a committed chip.
     window : time that stands in where the chip's own is not known (terrain alone has none).
+    synthetic : a model made it.
     """
     record, stats = chip.record, chip.stats
     start, end = _times(chip, window)
@@ -119,7 +125,7 @@ def item_row(
         "rsprep:digest": chip.digest,
         "rsprep:valid_fraction": stats.get("valid_fraction"),
         "rsprep:class_shares": _class_shares(stats),
-        "rsprep:synthetic": False,
+        "rsprep:synthetic": synthetic,
         "rsprep:sources": _flat(stats.get("sources", {}), "/"),
         "rsprep:facts": _flat(stats.get("facts", {}), "="),
         **{f"rsprep:{column.name}": stats["values"][column.name] for column in schema.columns},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,15 @@ from rsprep.config import Engine, make_settings
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, Histogram, MadeChip, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.settings import CorpusSettings
-from rsprep.errors import ConfigError, StoreError
+from rsprep.errors import BuildError, ConfigError, StoreError
 from rsprep.finish import Outcome
 from rsprep.inspection import inspect
+from rsprep.job.journal_view import JournalView
 from rsprep.job.verify import verify
 from rsprep.report.data import Table
 from rsprep.store.export import export
 from rsprep.store.schema import Column, Schema, Variable
+from rsprep.store.seal import is_sealed
 
 SIDE = 32
 SCHEMA = Schema(
@@ -104,6 +108,11 @@ def plan(out: Path, *, placed: bool = False, chips: Iterator[CorpusChip] | None 
         sheet="diverse",
         finish=tables,
     )
+
+
+def synthetic_plan(out: Path, **more: Any) -> CorpusPlan:
+    """The squares as if a model had made them."""
+    return replace(plan(out), synthetic=True, derived_from={"parents": "../parents/collection.json"}, **more)
 
 
 def digests(outcome: Outcome) -> list[str]:
@@ -224,6 +233,38 @@ def test_every_corpus_has_a_function_of_the_package() -> None:
     for name in ("cloud_masks", "maskmix", "occlude", "semantic_masks"):
         assert getattr(rsprep, name).__name__ == name
         assert name in rsprep.__all__
+
+
+def test_what_a_model_made_says_so(squares: Outcome, tmp_path: Path) -> None:
+    outcome = run_corpus(synthetic_plan(tmp_path / "set"))
+    for one, expected in ((outcome, True), (squares, False)):
+        dataset = rsprep.open(one.dataset)
+        assert set(dataset["synthetic"].to_numpy().tolist()) == {expected}
+        items = pq.read_table(one.dataset / "items.parquet")
+        assert set(items.column("rsprep:synthetic").to_pylist()) == {expected}
+    collection = json.loads((outcome.dataset / "collection.json").read_text())
+    sources = [link for link in collection["links"] if link["rel"] == "derived_from"]
+    assert [(link["title"], link["href"]) for link in sources] == [("parents", "../parents/collection.json")]
+    assert verify(outcome.dataset).ok
+    with pytest.raises(ValueError, match="signed"):
+        replace(plan(tmp_path / "other"), derived_from={"parents": "https://x.org/collection.json?sig=1"})
+
+
+def test_a_check_of_all_chips_comes_before_the_seal(tmp_path: Path) -> None:
+    seen = []
+
+    def look(journal: JournalView) -> None:
+        seen.append(len({chip.digest for chip in journal.chips("committed")}))
+        if len(seen) == 1:
+            raise BuildError("odd", "that must not be", remedy="look again")
+
+    with pytest.raises(BuildError, match="odd"):
+        run_corpus(synthetic_plan(tmp_path / "set", check=look))
+    assert not is_sealed(tmp_path / "set" / "chips.zarr")
+    assert not (tmp_path / "set" / "items.parquet").exists()
+    outcome = run_corpus(synthetic_plan(tmp_path / "set", check=look))
+    assert seen == [8, 8]
+    assert verify(outcome.dataset).ok
 
 
 def test_a_chip_needs_a_name_and_a_split() -> None:
