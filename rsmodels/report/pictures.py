@@ -1,0 +1,184 @@
+"""Tensors of a batch → pictures. Pixels without data are hatched; every stretch is fixed, so that rows compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from rsmodels.data.fields import Field
+from rsprep.files import appearing
+from rsprep.report import colours as palette
+from rsprep.report.data import Rgb
+from rsprep.report.render import S1_DIFFERENCE, S1_RANGES, TRUE_COLOUR
+
+if TYPE_CHECKING:
+    from rsmodels.data.normalise import Normaliser
+
+CLASS_COLOURS = (
+    "#332288", "#ddcc77", "#117733", "#cc6677", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#bbbbbb",
+)  # fmt: skip
+"""For classes that bring no colours of their own: Paul Tol's muted scheme, told apart without colour vision.
+More classes than these start anew, darker."""
+MASK_COLOURS = ("#1b2a41", "#ffffff")
+"""0 and 1 of a mask."""
+ERROR_TOP = 0.25
+"""Error that the darkest colour stands for, and all above it; 1 is the whole range of the band."""
+ERROR_STOPS = ("#fbf6ea", "#f2cf95", "#dd8f63", "#ab4c62", "#5a2a5c", "#241433")
+GAMMA = 1.3
+"""Brightens reflectance as the pictures of a build's report do."""
+
+
+def paint(
+    field: Field,
+    values: Tensor,
+    normaliser: Normaliser,
+    *,
+    valid: Tensor | None = None,
+    colours: Mapping[str, Sequence[str]] | None = None,
+) -> list[Rgb]:
+    """A picture for each chip of a batch.
+
+    Optical: red, green and blue where there are B04, B03 and B02, else the first three bands, or one in grey, each over
+    the range of the normaliser. Radar: VV, VH and VV−VH over fixed ranges of dB. Terrain: its hillshade. Classes: in
+    their colours. Masks: dark and white.
+
+    Parameters
+    ----------
+    field : what the values are.
+    values : as a batch has them: (B, C, y, x) normalised, or class indices (B, y, x).
+    valid : (B, 1, y, x) bool; False is hatched. Unknown classes always are.
+    colours : class field to ``#rrggbb`` for each class; without it `CLASS_COLOURS`.
+    """
+    values = values.detach().cpu()
+    if field.kind == "classes":
+        known = (colours or {}).get(field.name) or class_colours(len(field.classes))
+        pictures = [_classes(chip, known) for chip in values.numpy()]
+    elif field.kind == "optical":
+        pictures = _optical(field, normaliser.unit(field.name, values).float().numpy())
+    elif field.kind == "radar":
+        pictures = _radar(field, normaliser.physical(field.name, values).double().numpy())
+    elif field.kind == "terrain":
+        pictures = [_grey(palette.to_uint8(chip[-1], -1.0, 1.0)) for chip in values.float().numpy()]
+    else:
+        pictures = [_classes(np.rint(chip[0]).astype(np.int64), MASK_COLOURS) for chip in values.float().numpy()]
+    if valid is None:
+        return pictures
+    return [hatched(one, ok) for one, ok in zip(pictures, valid.detach().cpu().numpy()[:, 0], strict=True)]
+
+
+def class_colours(count: int) -> tuple[str, ...]:
+    """`count` colours for classes that bring none."""
+    found = []
+    for i in range(count):
+        turn, place = divmod(i, len(CLASS_COLOURS))
+        channels = [round(channel * 0.6**turn) for channel in palette.rgb(CLASS_COLOURS[place])]
+        found.append("#" + "".join(f"{channel:02x}" for channel in channels))
+    return tuple(found)
+
+
+def error_map(pred: Tensor, target: Tensor, valid: Tensor, *, top: float = ERROR_TOP) -> Rgb:
+    """Mean absolute error over the bands of one chip, from pale (0) to dark (`top` and above).
+
+    Parameters
+    ----------
+    pred, target : (C, y, x) on 0 to 1.
+    valid : (1, y, x) bool; False is hatched.
+    top : error of the darkest colour.
+    """
+    error = (pred.detach().double() - target.detach().double()).abs().mean(dim=0).cpu().numpy()
+    return hatched(palette.ramp(error, 0.0, top, ERROR_STOPS), valid[0].detach().cpu().numpy())
+
+
+def hatched(image: Rgb, valid: NDArray[Any]) -> Rgb:
+    """`image` (y, x, 3) with the hatch wherever `valid` (y, x) is False."""
+    return np.where(valid.astype(bool)[..., None], image, palette.hatch(valid.shape)).astype(np.uint8)
+
+
+def _grey(plane: NDArray[np.uint8]) -> Rgb:
+    return np.repeat(plane[..., None], 3, axis=2)
+
+
+def _classes(indices: NDArray[Any], known: Sequence[str]) -> Rgb:
+    table = np.array([palette.rgb(colour) for colour in known], dtype=np.uint8)
+    there = (indices >= 0) & (indices < len(table))
+    return hatched(table[np.where(there, indices, 0)], there)
+
+
+def _optical(field: Field, unit: NDArray[Any]) -> list[Rgb]:
+    """`unit`: (B, C, y, x) on 0 to 1."""
+    bands = field.bands or ()
+    true_colour = set(TRUE_COLOUR) <= set(bands)
+    shown = [bands.index(name) for name in TRUE_COLOUR] if true_colour else list(range(3 if unit.shape[1] >= 3 else 1))
+    # Pictures of a camera come with their gamma; reflectance is linear and would look dark.
+    reflectance = bool(bands) and bands[0].startswith("B")
+    curved = np.clip(unit[:, shown], 0.0, 1.0) ** (1.0 / GAMMA if reflectance else 1.0)
+    pictures = np.moveaxis(palette.to_uint8(curved, 0.0, 1.0), 1, -1)
+    return [np.ascontiguousarray(one) if len(shown) == 3 else _grey(one[..., 0]) for one in pictures]
+
+
+def _radar(field: Field, decibels: NDArray[Any]) -> list[Rgb]:
+    """`decibels`: (B, polarisation, y, x)."""
+    bands = field.bands or ()
+    if {"VV", "VH"} <= set(bands):
+        vv, vh = decibels[:, bands.index("VV")], decibels[:, bands.index("VH")]
+        planes = [(vv, S1_RANGES["VV"]), (vh, S1_RANGES["VH"]), (vv - vh, S1_DIFFERENCE)]
+    else:
+        planes = [(decibels[:, 0], S1_RANGES.get(bands[0] if bands else "VV", S1_RANGES["VV"]))] * 3
+    painted = np.stack([palette.to_uint8(plane, *limits) for plane, limits in planes], axis=-1)
+    return list(painted)
+
+
+GAP, MARGIN, LINE = 6, 10, 16
+
+
+def grid_png(path: str | Path, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Rgb]]]) -> Path:
+    """Write a sheet of pictures with a name over each column and a caption before each row.
+
+    Parameters
+    ----------
+    path : the PNG file; an older one is replaced only when the new one is whole.
+    columns : their names.
+    rows : caption and one (y, x, 3) uint8 picture a column.
+
+    Raises
+    ------
+    ValueError : no rows, or a row that has not one picture a column.
+    """
+    if not rows or any(len(images) != len(columns) for _, images in rows):
+        raise ValueError(f"every row needs a picture for each of the columns {', '.join(columns)}")
+    path = Path(path)
+    font = ImageFont.load_default(12)
+    captions = [caption.split("\n") for caption, _ in rows]
+    left = round(max((font.getlength(line) for lines in captions for line in lines), default=0))
+    left += 2 * MARGIN if left else MARGIN
+    widths = [
+        max(max(images[i].shape[1] for _, images in rows), round(font.getlength(name)))
+        for i, name in enumerate(columns)
+    ]
+    heights = [
+        max(*(image.shape[0] for image in images), LINE * len(lines))
+        for (_, images), lines in zip(rows, captions, strict=True)
+    ]
+    top = MARGIN + LINE + 4
+    size = (left + sum(widths) + GAP * (len(widths) - 1) + MARGIN, top + sum(heights) + GAP * (len(rows) - 1) + MARGIN)
+    sheet = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(sheet)
+    starts = [left + sum(widths[:i]) + GAP * i for i in range(len(widths))]
+    for x, name in zip(starts, columns, strict=True):
+        pen.text((x, MARGIN), name, fill="#1d2126", font=font)
+    y = top
+    for (_, images), lines, height in zip(rows, captions, heights, strict=True):
+        for i, line in enumerate(lines):
+            pen.text((MARGIN, y + LINE * i), line, fill="#1d2126", font=font)
+        for x, image in zip(starts, images, strict=True):
+            sheet.paste(Image.fromarray(image), (x, y))
+        y += height + GAP
+    with appearing(path) as partial:
+        sheet.save(partial, "PNG", optimize=True)
+    return path
