@@ -1,0 +1,100 @@
+"""Losses, all in float32 and each a scalar.
+
+A mean over valid pixels or labelled ones is over those of all processes: each process divides by the mean count, so
+that the average of gradients over processes is the gradient of one process with the whole batch. That takes part
+in ``torch.distributed`` where gradients are enabled only; without them a loss is that of its own batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+GanKind = Literal["bce", "hinge", "lsgan"]
+TINY = 1e-12
+
+
+def gan_loss(logits: Tensor, real: bool, kind: GanKind = "bce", *, for_generator: bool = False) -> Tensor:
+    """Adversarial loss of logits (any shape), which ought to say `real`.
+
+    bce: binary cross-entropy (Goodfellow et al. 2014, the generator's non-saturating); lsgan: (D - 1)² or D² (Mao et
+    al. 2017); hinge: max(0, 1 - D) or max(0, 1 + D), of the generator -D (Lim and Ye 2017).
+    """
+    if for_generator and not real:
+        raise ValueError("a generator is rewarded for what looks real: real=True")
+    logits = logits.float()
+    target = torch.full_like(logits, float(real))
+    if kind == "bce":
+        return F.binary_cross_entropy_with_logits(logits, target)
+    if kind == "lsgan":
+        return F.mse_loss(logits, target)
+    if for_generator:
+        return -logits.mean()
+    return F.relu(1 - logits if real else 1 + logits).mean()
+
+
+def masked_l1(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Mean |pred - target| of (B, C, y, x), over pixels with valid (B, 1, y, x); 0 where there are none."""
+    apart = (pred.float() - target.float()).abs()
+    if valid is None:
+        return apart.mean()
+    weight = valid.float()
+    return _mean((apart * weight).sum(), weight.sum() * pred.shape[1])
+
+
+def feature_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Sum over layers of the mean |fake - real| (Wang et al. 2018).
+
+    Takes what a discriminator gives for both and leaves out the last, the logits. No gradient goes through `real`.
+    """
+    if len(fake) != len(real) or len(fake) < 2:
+        raise ValueError(f"features of the same layers, two or more: got {len(fake)} and {len(real)}")
+    layers = [F.l1_loss(a.float(), b.detach().float()) for a, b in zip(fake[:-1], real[:-1], strict=True)]
+    return torch.stack(layers).sum()
+
+
+def sam_loss(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Mean spectral angle in radians between (B, C, y, x), over valid pixels whose spectra are not zero.
+
+    By Kahan's 2·atan2(‖x̂ - ŷ‖, ‖x̂ + ŷ‖), exact near 0 and with a finite gradient there, where arccos has none.
+    Takes reflectance-like numbers of which 0 is dark, not ones about 0.
+    """
+    pred, target = pred.float(), target.float()
+    long = (pred.square().sum(1, keepdim=True), target.square().sum(1, keepdim=True))
+    seen = (long[0] > TINY) & (long[1] > TINY)
+    if valid is not None:
+        seen = seen & valid.bool()
+    one = pred / torch.where(seen, long[0], 1.0).sqrt()
+    other = target / torch.where(seen, long[1], 1.0).sqrt()
+    apart, together = ((vector.square().sum(1, keepdim=True) + TINY).sqrt() for vector in (one - other, one + other))
+    angle = 2 * torch.atan2(apart, together)
+    return _mean(torch.where(seen, angle, 0.0).sum(), seen.float().sum())
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, *, ignore: int = 255) -> Tensor:
+    """Cross-entropy of logits (B, K, y, x) with labels (B, y, x), over pixels not labelled `ignore`.
+
+    With `class_weights` (K,) the weighted mean, as in torch. Where all is ignored: 0, with a gradient of 0.
+    """
+    logits = logits.float()
+    weights = None if class_weights is None else class_weights.float()
+    total = F.cross_entropy(logits, labels, weights, ignore_index=ignore, reduction="sum")
+    known = labels != ignore
+    if weights is None:
+        return _mean(total, known.float().sum())
+    return _mean(total, torch.where(known, weights[torch.where(known, labels, 0)], 0.0).sum())
+
+
+def _mean(total: Tensor, count: Tensor) -> Tensor:
+    """The total by the count, the latter being the mean over processes; 0 where nothing counts."""
+    count = count.detach()
+    if torch.is_grad_enabled() and dist.is_available() and dist.is_initialized():
+        count = count.clone()
+        dist.all_reduce(count)
+        count /= dist.get_world_size()
+    return total / torch.where(count > 0, count, 1.0)

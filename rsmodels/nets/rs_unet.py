@@ -1,0 +1,92 @@
+"""RS-UNet: the segmentation network of the RS-SPADE paper (its section 4)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from pydantic import Field
+from torch import Tensor, nn
+
+from rsmodels.errors import ModelError
+from rsmodels.nets.layers import refuse_odd, start_small
+from rsmodels.nets.norm import BatchNorm2d
+from rsprep.config import Section
+
+MULTIPLES = (1, 2, 4, 8, 8, 8)
+
+
+class RsUNetNetwork(Section):
+    """Size of the segmenter."""
+
+    width: int = Field(64, ge=1, le=512, description="channels of the first level; deeper ones have up to 8 times that")
+    pool: Literal[2, 3] = Field(3, description="side of the pooling window in pixels; its stride is 2")
+
+
+class RsUNet(nn.Module):
+    """(B, in_channels, y, x) to logits (B, classes, y, x); sides are multiples of 32.
+
+    The paper has 4 or more channels in, 5 downsampling and 5 upsampling layers, 3x3 kernels in convolution and
+    pooling. Widths, two convolutions with batch norm and ReLU a level (as in Ronneberger et al. 2015) and upsampling
+    by repetition are our reading. The softmax is left to the loss. Raises ModelError: odd-size, unlike-image.
+    """
+
+    def __init__(self, in_channels: int, classes: int, settings: RsUNetNetwork) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        widths = [settings.width * multiple for multiple in MULTIPLES]
+        self.encoder = nn.ModuleList(
+            _twice(before, after) for before, after in zip([in_channels, *widths[:-1]], widths, strict=True)
+        )
+        self.pool = nn.MaxPool2d(settings.pool, stride=2, padding=settings.pool // 2 if settings.pool == 3 else 0)
+        self.decoder = nn.ModuleList(
+            _twice(below + skip, skip) for below, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.head = nn.Conv2d(widths[0], classes, 1)
+        start_small(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips = self._encoded(x)
+        x = skips.pop()
+        for block in self.decoder:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([x, skips.pop()], dim=1))
+        logits: Tensor = self.head(x)
+        return logits
+
+    def features(self, x: Tensor) -> Tensor:
+        """The deepest map, (B, 8·width, y/32, x/32)."""
+        return self._encoded(x)[-1]
+
+    def refuses(self, size: int) -> None:
+        """Raise ModelError `odd-size` where an image of `size` pixels does not go through."""
+        refuse_odd(size, size, divisor=32, least=32, what="RS-UNet")
+
+    def _encoded(self, x: Tensor) -> list[Tensor]:
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ModelError(
+                "unlike-image",
+                "the images have another shape than the network was made for",
+                value=tuple(x.shape),
+                remedy=f"(batch, {self.in_channels}, y, x)",
+            )
+        self.refuses(x.shape[-2])
+        self.refuses(x.shape[-1])
+        outputs: list[Tensor] = []
+        for block in self.encoder:
+            x = block(self.pool(x) if outputs else x)
+            outputs.append(x)
+        return outputs
+
+
+def _twice(before: int, after: int) -> nn.Module:
+    """3x3 convolution, batch norm, ReLU, twice."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False),
+        BatchNorm2d(after),
+        nn.ReLU(),
+        nn.Conv2d(after, after, 3, padding=1, bias=False),
+        BatchNorm2d(after),
+        nn.ReLU(),
+    )
