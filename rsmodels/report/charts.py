@@ -87,7 +87,8 @@ def bars(section: BarsSection) -> Markup:
     thick = 16.0 if count == 1 else 12.0
     step = thick * count + 12.0
     longest = max((len(name) for name in section.groups), default=0)
-    width, left, right = 860.0, min(300.0, 34.0 + 7.2 * longest), 64.0
+    width, left, right = 860.0, min(300.0, 44.0 + 7.2 * longest), 64.0
+    named = left - (30.0 if section.colours else 10.0)
     height = step * len(section.groups) + 44.0
     values = [np.asarray(numbers, dtype=np.float64) for numbers in section.series.values()]
     ends = _finite([*values, *(np.asarray(pairs, dtype=np.float64).ravel() for pairs in section.spread.values())])
@@ -115,8 +116,8 @@ def bars(section: BarsSection) -> Markup:
     for g, group in enumerate(section.groups):
         y = g * step
         if section.colours:
-            drawn.append(svg.tag("rect", x=2, y=y + step / 2 - 7, width=14, height=14, fill=section.colours[g]))
-        drawn.append(svg.text(left - 10, y + step / 2 + 4.5, group.replace("_", " "), anchor="end", class_="name"))
+            drawn.append(svg.tag("rect", x=left - 22, y=y + step / 2 - 7, width=14, height=14, fill=section.colours[g]))
+        drawn.append(svg.text(named, y + step / 2 + 4.5, group.replace("_", " "), anchor="end", class_="name"))
         for s, name in enumerate(section.series):
             top = y + 6 + s * thick
             drawn += _bar(section, s, name, g, top, thick, at)
@@ -163,7 +164,7 @@ def ticks(low: float, high: float, *, most: int = 6, outwards: bool = False) -> 
     """
     rough = (high - low) / max(1, most - 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.8)
     slack = 1e-9 * step
     first = math.floor((low + slack) / step) if outwards else math.ceil((low - slack) / step)
     last = math.ceil((high - slack) / step) if outwards else math.floor((high + slack) / step)
@@ -244,7 +245,7 @@ def _band(
         edge = [f"{at_x(a):.1f} {at_y(b):.1f}" for a, b in zip(where, high[first:last], strict=True)]
         edge += [f"{at_x(a):.1f} {at_y(b):.1f}" for a, b in zip(where[::-1], low[first:last][::-1], strict=True)]
         colour = SERIES_COLOURS[i % len(SERIES_COLOURS)]
-        drawn.append(svg.tag("path", d="M" + "L".join(edge) + "z", fill=colour, fill_opacity="0.16"))
+        drawn.append(svg.tag("path", d="M" + "L".join(edge) + "z", fill=colour, fill_opacity="0.2"))
     return Markup("").join(drawn)
 
 

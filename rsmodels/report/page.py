@@ -103,11 +103,26 @@ def _block(section: Section) -> dict[str, Any]:
     if isinstance(section, LinesSection):
         keys = [(charts.line_key(i), one.name) for i, one in enumerate(section.series)]
         band = any(one.low is not None for one in section.series)
-        drawn = {"kind": "chart", "svg": charts.lines(section), "half": section.half, "legend": keys, "band": band}
+        drawn = {
+            "kind": "chart",
+            "svg": charts.lines(section),
+            "wide": True,
+            "half": section.half,
+            "legend": keys,
+            "band": band,
+        }
         return {**block, **drawn, "left_out": charts.left_out(section)}
     if isinstance(section, BarsSection):
         keys = [(charts.bar_key(i), name) for i, name in enumerate(section.series)] if len(section.series) > 1 else []
-        return {**block, "kind": "chart", "svg": charts.bars(section), "legend": keys, "band": False, "left_out": 0}
+        return {
+            **block,
+            "kind": "chart",
+            "svg": charts.bars(section),
+            "wide": False,
+            "legend": keys,
+            "band": False,
+            "left_out": 0,
+        }
     rows = [
         {
             "lines": caption.split("\n"),
