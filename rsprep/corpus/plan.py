@@ -148,8 +148,9 @@ class CorpusPlan:
     """Title of a data set that this one is made from to the address of its collection, relative to ``settings.out``."""
     synthetic: bool = False
     """True where a model makes the chips."""
-    check: Callable[[JournalView], None] | None = None
-    """Looks at what all chips together have become, before the seal; raises BuildError where that must not be."""
+    check: Callable[[JournalView], Mapping[str, str]] | None = None
+    """Looks at what all chips together have become, before the seal: chips to leave out after all, by name with the
+    reason. Raises BuildError where they must not be. May be repeated."""
 
     def __post_init__(self) -> None:
         signed = [href for href in self.derived_from.values() if "?" in href]

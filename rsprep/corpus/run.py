@@ -37,7 +37,7 @@ from rsprep.job.records import (
     ShardResult,
     peak_memory,
 )
-from rsprep.job.seal import STORE_NAME
+from rsprep.job.seal import STORE_NAME, reject_chips
 from rsprep.overview import LOCK_NAME, overview
 from rsprep.overview_corpus import as_record
 from rsprep.stac import catalog
@@ -105,7 +105,7 @@ def run_corpus(plan: CorpusPlan, *, progress: Progress | None = None, retry_fail
         journal.set_meta("sealed", False)
         _make(plan, journal, dataset / STORE_NAME, watcher)
         if plan.check is not None:
-            plan.check(journal)
+            reject_chips(journal, plan.schema, dataset / STORE_NAME, plan.check(journal))
 
         def extras() -> None:
             if plan.finish is not None and journal.counts().committed:

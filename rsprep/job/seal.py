@@ -23,13 +23,21 @@ STORE_NAME = "chips.zarr"
 
 
 def apply_selection(journal: Journal, config: BuildConfig, schema: Schema, store: Path) -> int:
-    """Reject finished chips that the selection does not keep; returns how many.
+    """Reject finished chips that the selection does not keep; returns how many."""
+    reasons = select((_candidate(chip) for chip in journal.chips("committed")), config.select, seed=config.split.seed)
+    reject_chips(journal, schema, store, reasons)
+    return len(reasons)
+
+
+def reject_chips(journal: Journal, schema: Schema, store: Path, reasons: Mapping[str, str]) -> None:
+    """Reject finished chips, told by name with a reason.
 
     Their slots are blanked before the journal says so: a death in between leaves a chip that is
-    selected again on resuming, never one that counts and is gone.
+    chosen again on resuming, never one that counts and is gone.
     """
-    slots = {chip.chip_id: (chip.slot, chip.shard_index) for chip in journal.chips("committed")}
-    reasons = select((_candidate(chip) for chip in journal.chips("committed")), config.select, seed=config.split.seed)
+    slots = {
+        chip.chip_id: (chip.slot, chip.shard_index) for chip in journal.chips("committed") if chip.chip_id in reasons
+    }
     by_shard: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for chip_id, reason in reasons.items():
         slot, shard = slots[chip_id]
@@ -37,7 +45,6 @@ def apply_selection(journal: Journal, config: BuildConfig, schema: Schema, store
     for shard, chosen in sorted(by_shard.items()):
         blank_slots(store, schema, shard, (slot % schema.slots_per_shard for slot, _ in chosen))
         journal.reject(chosen)
-    return len(reasons)
 
 
 def seal(journal: Journal, schema: Schema, store: Path) -> None:

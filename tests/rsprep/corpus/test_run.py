@@ -253,10 +253,11 @@ def test_what_a_model_made_says_so(squares: Outcome, tmp_path: Path) -> None:
 def test_a_check_of_all_chips_comes_before_the_seal(tmp_path: Path) -> None:
     seen = []
 
-    def look(journal: JournalView) -> None:
+    def look(journal: JournalView) -> dict[str, str]:
         seen.append(len({chip.digest for chip in journal.chips("committed")}))
         if len(seen) == 1:
             raise BuildError("odd", "that must not be", remedy="look again")
+        return {"square-004": "too like another"} if seen[-1] == 8 else {}
 
     with pytest.raises(BuildError, match="odd"):
         run_corpus(synthetic_plan(tmp_path / "set", check=look))
@@ -265,6 +266,10 @@ def test_a_check_of_all_chips_comes_before_the_seal(tmp_path: Path) -> None:
     outcome = run_corpus(synthetic_plan(tmp_path / "set", check=look))
     assert seen == [8, 8]
     assert verify(outcome.dataset).ok
+    counts = outcome.data.counts
+    assert (counts.planned, counts.committed, counts.rejected) == (10, 7, 3)
+    assert "too like another" in {problem.reason for problem in outcome.data.grouped_problems()}
+    assert "square-004" not in rsprep.open(outcome.dataset)["chip_id"].to_numpy().tolist()
 
 
 def test_a_chip_needs_a_name_and_a_split() -> None:
