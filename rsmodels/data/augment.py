@@ -1,0 +1,142 @@
+"""Turn chips, all layers alike, and vary the light of their images.
+
+Turning works on raw arrays, before they are normalised, and on what a layer means: aspect is a direction and turns
+with the ground, hillshade is computed anew because the light stays where it is. So terrain that was turned is the
+terrain of the turned elevation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field as Setting
+
+from rsmodels.data.fields import Field
+from rsprep.config import Section
+from rsprep.store.schema import TERRAIN_BANDS
+
+ELEMENTS: Final = 8
+"""0 to 3: that many quarter turns counter-clockwise; 4 to 7: mirrored left to right first."""
+LIGHT: Final = (315.0, 45.0)
+"""Azimuth and altitude of the light, degrees, as ``rsprep.products.terrain`` has it."""
+_SLOPE, _ASPECT, _SHADE = (TERRAIN_BANDS.index(name) for name in ("slope", "aspect", "hillshade"))
+_TURNS, _JITTER = 1, 2
+
+
+class Jitter(Section):
+    """Photometric changes of optical images, by albumentations; all on the scale of the image in [0, 1].
+
+    They cut the image off at the range of its normaliser.
+    """
+
+    brightness: float = Setting(0.1, ge=0, le=1, description="shift of all bands, at most")
+    contrast: float = Setting(0.1, ge=0, lt=1, description="change of contrast, at most")
+    noise: float = Setting(0.02, ge=0, le=0.5, description="standard deviation of noise a pixel, at most")
+    chance: float = Setting(0.5, ge=0, le=1, description="share of the chips that each change happens to")
+
+
+class Augment(Section):
+    """How chips are varied while training."""
+
+    turn: bool = Setting(True, description="flips and quarter turns of all layers together")
+    jitter: Jitter | None = Setting(None, description="photometric changes of optical images; none by default")
+
+
+def element_of(seed: int, position: int) -> int:
+    """The element of the dihedral group for the chip at `position` of the stream."""
+    return int(np.random.default_rng((seed, _TURNS, position)).integers(ELEMENTS))
+
+
+def inverse(element: int) -> int:
+    """The element that turns back: mirrored ones are their own inverse."""
+    return element if element >= 4 else (4 - element) % 4
+
+
+def composed(first: int, then: int) -> int:
+    """The one element that does what `first` and after it `then` do."""
+    # A mirror turns the sense of a rotation around: m r^k = r^-k m.
+    turns = then % 4 + (-(first % 4) if then >= 4 else first % 4)
+    return turns % 4 + 4 * ((first >= 4) != (then >= 4))
+
+
+def turn(
+    arrays: Mapping[str, NDArray[Any]],
+    element: int,
+    fields: Sequence[Field],
+    *,
+    light: tuple[float, float] = LIGHT,
+) -> dict[str, NDArray[Any]]:
+    """All layers of some chips, turned together; views where that is enough.
+
+    Parameters
+    ----------
+    arrays : name to raw values (..., y, x) as they are stored; terrain (..., 4, y, x).
+    element : of the dihedral group, 0 to 7.
+    fields : what the arrays are; one that is no field (a mask of clear pixels) is only turned.
+    light : azimuth and altitude of the hillshade's light, degrees.
+    """
+    terrain = {field.name for field in fields if field.kind == "terrain"}
+    turned = {}
+    for name, values in arrays.items():
+        moved = np.rot90(values[..., ::-1] if element >= 4 else values, element % 4, axes=(-2, -1))
+        turned[name] = _turned_terrain(moved, element, light) if name in terrain and element else moved
+    return turned
+
+
+def _turned_terrain(moved: NDArray[Any], element: int, light: tuple[float, float]) -> NDArray[Any]:
+    """Aspect and hillshade of terrain whose pixels were moved already."""
+    out = np.ascontiguousarray(moved).copy() if moved.base is None else np.array(moved, order="C")
+    aspect = out[..., _ASPECT, :, :]
+    mirrored = -aspect if element >= 4 else aspect
+    turned = (mirrored - np.float32(90 * (element % 4))) % np.float32(360)
+    aspect[...] = np.where(turned >= 360, 0, turned)  # the remainder of a tiny negative angle is 360 itself
+    out[..., _SHADE, :, :] = hillshade(out[..., _SLOPE, :, :], aspect, light)
+    return out
+
+
+def hillshade(
+    slope: NDArray[np.floating[Any]], aspect: NDArray[np.floating[Any]], light: tuple[float, float] = LIGHT
+) -> NDArray[np.float32]:
+    """Hillshade, 1 to 255, of a slope and an aspect in degrees; NaN where the slope is.
+
+    The cosine between light and surface normal, as in ``rsprep.products.terrain``; flat ground has no aspect, and
+    needs none.
+    """
+    azimuth, altitude = np.radians(np.float32(light[0])), np.radians(np.float32(light[1]))
+    steep = np.radians(slope.astype(np.float32, copy=False))
+    facing = np.cos(azimuth - np.radians(aspect.astype(np.float32, copy=False)))
+    sideways = np.where(np.isnan(aspect), np.float32(0), np.cos(altitude) * np.sin(steep) * facing)
+    cosine = np.sin(altitude) * np.cos(steep) + sideways
+    lit: NDArray[np.float32] = np.float32(1) + np.float32(254) * np.maximum(cosine, np.float32(0))
+    return lit
+
+
+class Photometry:
+    """Jitter of single images; one for each thread, since a pipeline has a state."""
+
+    def __init__(self, jitter: Jitter, seed: int) -> None:
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
+        import albumentations  # slow to import, and rarely asked for
+
+        self.seed = seed
+        change, noise = jitter.chance, jitter.noise
+        self._pipeline = albumentations.Compose(
+            [
+                albumentations.RandomBrightnessContrast(
+                    brightness_limit=jitter.brightness, contrast_limit=jitter.contrast, p=change
+                ),
+                albumentations.GaussNoise(std_range=(0.0, noise), per_channel=True, p=change if noise else 0.0),
+            ]
+        )
+
+    def __call__(self, unit: NDArray[np.float32], position: int) -> NDArray[np.float32]:
+        """`unit` (bands, y, x) in [0, 1], changed as the chip at `position` of the stream is."""
+        drawn = np.random.default_rng((self.seed, _JITTER, position)).integers(2**31)
+        self._pipeline.set_random_seed(int(drawn))
+        image = np.ascontiguousarray(np.moveaxis(unit, 0, -1))
+        changed: NDArray[np.float32] = self._pipeline(image=image)["image"]
+        return np.moveaxis(changed.reshape(image.shape), -1, 0)

@@ -1,0 +1,356 @@
+"""A sealed chip store as training material: which chips there are, and what its variables are to a model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow.parquet as pq
+import zarr
+from numpy.typing import NDArray
+
+from rsmodels.data.fields import Field, Kind
+from rsmodels.errors import ModelError
+from rsprep.errors import StoreError
+from rsprep.store.read import store_path
+from rsprep.store.schema import TERRAIN_BANDS, Schema, Variable
+from rsprep.store.seal import is_sealed
+from rsprep.store.strict import open_strict
+from rsprep.store.write import read_schema
+
+SPLITS: Final = ("train", "val", "test")
+USUAL_VARIABLES: Final = {
+    "image": ("s2", "image"),
+    "landcover": ("lulc", "mask"),
+    "label": ("lulc", "mask"),
+    "radar": ("s1",),
+    "terrain": ("terrain",),
+}
+"""Where a field is looked for when no variable is named."""
+CLEAR: Final = {"s2": "s2_valid"}
+"""Optical variable to the mask of its clear observations."""
+_INDEX: Final = "items.parquet"
+_LIGHT: Final = (315.0, 45.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChipIndex:
+    """What is known of each chip, in slot order: one value a chip."""
+
+    slot: NDArray[np.int64]
+    """Position along the store's chip axis."""
+    chip_id: NDArray[np.str_]
+    split: NDArray[np.str_]
+    digest: NDArray[np.str_]
+    """Fingerprint of its pixels."""
+    epsg: NDArray[np.int32]
+    """0 for a picture without a place."""
+    x_origin: NDArray[np.float64]
+    """Easting of the outer edge of the upper-left pixel, metres."""
+    y_origin: NDArray[np.float64]
+    """Northing likewise."""
+    synthetic: NDArray[np.bool_]
+    side: float
+    """Metres along a chip's side, the same for all."""
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """How one data set holds a field."""
+
+    variable: Variable
+    positions: tuple[int, ...] | None
+    """Positions of the field's bands along the variable's band axis; None without such an axis."""
+    clear: str | None
+    """Variable that is 1 where the field was observed clearly; None without one."""
+    light: tuple[float, float]
+    """Azimuth and altitude of the hillshade's light, degrees."""
+
+    @property
+    def all_bands(self) -> bool:
+        """True where the bands are taken just as they lie in the store."""
+        return self.positions is None or self.positions == tuple(range(len(self.variable.bands or ())))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChipSource:
+    """A sealed data set, opened for training."""
+
+    path: Path
+    """The chip store itself."""
+    schema: Schema
+    identity: str
+    """Hash over name, fingerprint and split of every chip."""
+    chips: ChipIndex
+
+    @property
+    def name(self) -> str:
+        """Name of the data set's folder."""
+        return self.path.absolute().parent.name
+
+    @property
+    def folder(self) -> Path:
+        """The data set's folder."""
+        return self.path.parent
+
+    @classmethod
+    def open(cls, path: str | Path, *, splits: Sequence[str] | None = None) -> ChipSource:
+        """Open the data set at `path`, or its ``chips.zarr``.
+
+        Parameters
+        ----------
+        splits : keep the chips of these splits only; all by default.
+
+        Raises
+        ------
+        StoreError : ``not-found``, ``not-a-store``, ``schema-version``, ``unsealed``; ``no-index`` without
+            ``items.parquet``, ``other-index`` if that is not of this store.
+        ModelError : ``no-such-split``.
+        """
+        for split in splits or ():
+            _check_split(split)
+        store = store_path(path)
+        schema, _ = read_schema(store)
+        if not is_sealed(store):
+            raise StoreError(
+                "unsealed",
+                "the data set is not finished",
+                value=str(store),
+                remedy="run the command that makes it again: it goes on where it stopped",
+            )
+        digests = _read_index(store.parent / _INDEX)
+        chips = _chip_index(open_strict(store), schema, digests, str(store))
+        identity = _identity(chips)
+        if splits is not None:
+            chips = _some(chips, np.isin(chips.split, list(splits)))
+        return cls(path=store, schema=schema, identity=identity, chips=chips)
+
+    def of_split(self, split: str) -> NDArray[np.int64]:
+        """Slots of the chips of `split`, ascending; ModelError ``no-such-split`` for another word."""
+        _check_split(split)
+        slots: NDArray[np.int64] = self.chips.slot[self.chips.split == split]
+        return slots
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One value a chip of any coordinate of the store, in the order of :attr:`chips`.
+
+        Raises
+        ------
+        ModelError : ``no-such-column``.
+        """
+        group = open_strict(self.path)
+        names = str(group.attrs["coordinates"]).split()
+        if name not in names:
+            raise ModelError(
+                "no-such-column",
+                "the data set records no such value of its chips",
+                value=name,
+                remedy=f"take one of {', '.join(names)}",
+            )
+        return _coordinate(group, name)[self.chips.slot]
+
+    def layer(self, field: Field) -> Layer:
+        """Where this data set holds `field`.
+
+        Raises
+        ------
+        ModelError : ``no-such-field``, ``no-such-band``; ``unlike-data-sets`` where its classes are others.
+        """
+        variable = _variable(self, field.variable, field.name)
+        positions = None if field.bands is None else _positions(self, variable, field.bands)
+        if field.classes and _classes(variable) != (field.classes, field.codes):
+            raise _unlike("classes", field.name, f"{self.name}: {', '.join(_classes(variable)[0])}")
+        mask = CLEAR.get(variable.name)
+        azimuth, altitude = (variable.attrs.get(name, usual) for name, usual in zip(LIGHT_ATTRS, _LIGHT, strict=True))
+        return Layer(
+            variable=variable,
+            positions=positions,
+            clear=mask if field.kind == "optical" and mask in self.schema.names else None,
+            light=(float(azimuth), float(altitude)),
+        )
+
+
+LIGHT_ATTRS: Final = ("azimuth", "altitude")
+"""Attributes that tell of another light than that of ``rsprep.products.terrain``."""
+
+
+def field(source: ChipSource, name: str, variable: str | None = None, bands: Sequence[str] | None = None) -> Field:
+    """The field `name` as `source` has it.
+
+    Parameters
+    ----------
+    name : what it is to the model; ``image``, ``landcover``, ``label``, ``radar`` and ``terrain`` are looked for by
+        themselves, any other name needs a `variable`.
+    variable : name in the store.
+    bands : bands in this order; all by default.
+
+    Raises
+    ------
+    ModelError : ``no-such-field``, ``no-such-band``; ``terrain-bands`` for less than the four of terrain, which can
+        only be turned together.
+    """
+    if variable is None:
+        usual = [one for one in USUAL_VARIABLES.get(name, ()) if one in source.schema.names]
+        if not usual:
+            raise _no_field(source, name, " or ".join(USUAL_VARIABLES.get(name, ())) or "a variable that you name")
+        variable = usual[0]
+    found = _variable(source, variable, name)
+    kind = _kind(found, name)
+    taken = found.bands if bands is None else tuple(bands)
+    if taken is not None:
+        _positions(source, found, taken)
+    if kind == "terrain" and taken != TERRAIN_BANDS:
+        raise ModelError(
+            "terrain-bands",
+            f"terrain is taken as a whole: {', '.join(TERRAIN_BANDS)}",
+            value=", ".join(taken or ()),
+            remedy="leave the choice of bands out for terrain",
+        )
+    classes, codes = _classes(found) if kind == "classes" else ((), ())
+    return Field(name=name, variable=variable, kind=kind, bands=taken, classes=classes, codes=codes)
+
+
+def check_alike(sources: Sequence[ChipSource], fields: Sequence[Field]) -> None:
+    """See that chips of all `sources` fit into one batch.
+
+    Raises
+    ------
+    ModelError : ``unlike-data-sets`` where pixels per chip, types, no-data, scale or classes differ, and as
+        :meth:`ChipSource.layer`.
+    """
+    first = sources[0]
+    for source in sources:
+        if source.schema.chip_px != first.schema.chip_px:
+            sizes = f"{first.name}: {first.schema.chip_px}, {source.name}: {source.schema.chip_px}"
+            raise _unlike("pixels along a chip's side", "all", sizes)
+        for one in fields:
+            mine, theirs = _meaning(first.layer(one)), _meaning(source.layer(one))
+            if mine != theirs:
+                raise _unlike(
+                    "type, no-data, scale or light", one.name, f"{first.name}: {mine}, {source.name}: {theirs}"
+                )
+
+
+def _meaning(layer: Layer) -> tuple[object, ...]:
+    variable = layer.variable
+    nodata = repr(variable.fill) if variable.has_nodata else "none"
+    return (variable.dtype, nodata, variable.attrs.get("scale", 1), layer.light)
+
+
+def _unlike(what: str, name: str, value: str) -> ModelError:
+    return ModelError(
+        "unlike-data-sets",
+        f"the data sets differ in {what} (field {name})",
+        value=value,
+        remedy="train on data sets that were made alike, or name bands that all of them have",
+    )
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise ModelError("no-such-split", "there is no such split", value=split, remedy=f"one of {', '.join(SPLITS)}")
+
+
+def _no_field(source: ChipSource, name: str, wanted: str) -> ModelError:
+    return ModelError(
+        "no-such-field",
+        f"{source.name} has nothing for the field {name} (wanted: {wanted})",
+        value=", ".join(source.schema.names),
+        remedy="name one of these variables, or train on a data set with this layer",
+    )
+
+
+def _variable(source: ChipSource, variable: str, name: str) -> Variable:
+    if variable not in source.schema.names:
+        raise _no_field(source, name, variable)
+    return source.schema[variable]
+
+
+def _positions(source: ChipSource, variable: Variable, bands: Sequence[str]) -> tuple[int, ...]:
+    there = variable.bands or ()
+    missing = [band for band in bands if band not in there]
+    if missing or not bands or len(set(bands)) != len(bands):
+        raise ModelError(
+            "no-such-band",
+            f"{variable.name} of {source.name} has the bands {', '.join(there) or '(none)'}",
+            value=", ".join(missing or bands),
+            remedy="name some of these, each once",
+        )
+    return tuple(there.index(band) for band in bands)
+
+
+def _kind(variable: Variable, name: str) -> Kind:
+    """What the numbers of `variable` are, by its name and attributes."""
+    if "flag_values" in variable.attrs:
+        is_mask = list(variable.attrs["flag_values"]) == [0, 1] and name not in USUAL_VARIABLES
+        return "mask" if is_mask else "classes"
+    if variable.name == "terrain" or variable.bands == TERRAIN_BANDS:
+        return "terrain"
+    return "radar" if variable.attrs.get("units") == "dB" else "optical"
+
+
+def _classes(variable: Variable) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names and codes of the classes."""
+    names = tuple(str(variable.attrs.get("flag_meanings", "")).split())
+    return names, tuple(int(code) for code in variable.attrs.get("flag_values", ()))
+
+
+def _read_index(path: Path) -> dict[int, tuple[str, str, str]]:
+    """Slot to (chip_id, digest, split)."""
+    if not path.is_file():
+        raise StoreError(
+            "no-index",
+            "the data set has no index of its chips, and so no fingerprints of them",
+            value=str(path),
+            remedy="run the command that makes the data set again: it writes the index last",
+        )
+    table = pq.read_table(path, columns=["rsprep:slot", "id", "rsprep:digest", "split"])
+    slots, *rest = (column.to_pylist() for column in table.columns)
+    return dict(zip(slots, zip(*rest, strict=True), strict=True))
+
+
+def _coordinate(group: zarr.Group, name: str) -> NDArray[Any]:
+    """One value a slot; text as fixed-width text."""
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise StoreError("not-a-store", "a coordinate of the store is no array", value=name, remedy="check the path")
+    values = np.asarray(array[:])
+    return np.array(values.tolist(), dtype=str) if values.dtype.kind in "TO" else values
+
+
+def _chip_index(group: zarr.Group, schema: Schema, index: dict[int, tuple[str, str, str]], path: str) -> ChipIndex:
+    slots = np.flatnonzero(_coordinate(group, "committed"))
+    names = ("chip_id", "split", "epsg", "x_origin", "y_origin", "synthetic")
+    columns = {name: _coordinate(group, name)[slots] for name in names}
+    known = [index.get(slot, ("", "", "")) for slot in slots.tolist()]
+    told = [(chip_id, split) for chip_id, _, split in known]
+    if len(index) != len(slots) or told != list(
+        zip(columns["chip_id"].tolist(), columns["split"].tolist(), strict=True)
+    ):
+        raise StoreError(
+            "other-index",
+            "the index beside the store does not tell of the chips in it",
+            value=path,
+            remedy="keep a data set's folder together; run the command that makes it again",
+        )
+    digests = np.array([digest for _, digest, _ in known], dtype=str)
+    return ChipIndex(slot=slots, digest=digests, side=schema.side, **columns)
+
+
+def _some(chips: ChipIndex, keep: NDArray[np.bool_]) -> ChipIndex:
+    columns = {name: values[keep] for name, values in vars(chips).items() if name != "side"}
+    return ChipIndex(side=chips.side, **columns)
+
+
+def _identity(chips: ChipIndex) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for row in sorted(zip(chips.chip_id.tolist(), chips.digest.tolist(), chips.split.tolist(), strict=True)):
+        state.update("\0".join(row).encode() + b"\n")
+    return state.hexdigest()
