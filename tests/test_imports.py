@@ -39,6 +39,7 @@ MEETING = (
     "rsprep.errors",
     "rsprep.files",
     "rsprep.config",
+    "rsprep.job.progress",
     "rsprep.resources",
     "rsprep.products.terrain",
     "rsprep.store",

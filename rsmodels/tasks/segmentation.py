@@ -1,0 +1,130 @@
+"""Segmentation with RS-UNet, as it is trained (RS-SPADE, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from rsmodels.losses import cross_entropy
+from rsmodels.data.batch import ChipBatch
+from rsmodels.data.fields import IGNORE
+from rsmodels.data.normalise import Normaliser
+from rsmodels.errors import ModelError
+from rsmodels.metrics.segmentation import Confusion
+from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
+from rsmodels.report.pictures import paint
+from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
+from rsmodels.tasks.settings import Optimiser, RunSettings
+
+IMAGE, LABEL = "image", "label"
+
+
+class SegmentationSettings(RunSettings):
+    """A run of RS-UNet."""
+
+    model: Literal["segmentation"] = Field("segmentation", description="what is trained")
+    image: str | None = Field(None, description="variable that is segmented; null: s2, else image")
+    bands: tuple[str, ...] | None = Field(None, description="bands of it, in this order; null: all")
+    label: str | None = Field(None, description="variable with the classes; null: lulc, else mask")
+    class_weights: Literal["none", "balanced", "root"] | tuple[float, ...] = Field(
+        "none", description="balanced: by the inverse of a class's share; root: its square root; or one number a class"
+    )
+    network: RsUNetNetwork = RsUNetNetwork()
+    optimiser: Optimiser = Optimiser(lr=1e-3, betas=(0.9, 0.999))
+
+
+class SegmentationTask:
+    """RS-UNet from an image to classes."""
+
+    kind: Kind = "segmentation"
+    main = "network"
+    headline: tuple[str, Literal["higher", "lower"]] = ("miou", "higher")
+
+    def __init__(self, settings: SegmentationSettings, normaliser: Normaliser, chip_px: int) -> None:
+        self.settings = settings
+        self.normaliser = normaliser
+        self.fields = (normaliser.field(IMAGE), normaliser.field(LABEL))
+        self.classes = normaliser.field(LABEL).classes
+        network = RsUNet(normaliser.channels(IMAGE), len(self.classes), settings.network)
+        self.networks = nn.ModuleDict({"network": network})
+        self.phases = (Phase(name="network", networks=("network",), optimiser=settings.optimiser),)
+        self.weights = class_weights(settings.class_weights, normaliser.class_counts(LABEL))
+
+    def begin(self, networks: Networks, batch: ChipBatch) -> Tensor:
+        """Logits (B, K, y, x)."""
+        logits: Tensor = networks["network"](batch.values[IMAGE])
+        return logits
+
+    def loss(self, phase: str, networks: Networks, batch: ChipBatch, state: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy over pixels that have both an image and a class."""
+        weights = None if self.weights is None else self.weights.to(state.device)
+        entropy = cross_entropy(state, seen_labels(batch), weights)
+        return entropy, {"cross_entropy": entropy}
+
+    def predict(self, network: nn.Module, batch: ChipBatch) -> Tensor:
+        """Logits (B, K, y, x), with the running statistics of training."""
+        with in_mode(network, training=False):
+            logits: Tensor = network(batch.values[IMAGE])
+        return logits.float()
+
+    def score(self, network: nn.Module, batches: Iterable[ChipBatch]) -> dict[str, float]:
+        """mIoU, frequency-weighted IoU and accuracy over all pixels, and the IoU of each class."""
+        confusion = Confusion(len(self.classes), ignore=IGNORE)
+        for batch in batches:
+            confusion.update(self.predict(network, batch).argmax(1), seen_labels(batch))
+        found = confusion.compute()
+        named = {f"iou/{name}": float(value) for name, value in zip(self.classes, found["iou"], strict=True)}
+        return {name: float(found[name]) for name in ("miou", "fwiou", "accuracy")} | named
+
+    def panels(self, network: nn.Module, batch: ChipBatch) -> tuple[tuple[str, ...], Rows]:
+        """Image, its classes, and those that were found."""
+        found = self.predict(network, batch).argmax(1)
+        image, label = (self.normaliser.field(name) for name in (IMAGE, LABEL))
+        shown = [
+            paint(image, batch.values[IMAGE], self.normaliser, valid=batch.valid[IMAGE]),
+            paint(label, batch.values[LABEL], self.normaliser),
+            paint(label, found, self.normaliser),
+        ]
+        rows: Rows = [
+            (str(key.slot), list(row)) for key, row in zip(batch.chips, zip(*shown, strict=True), strict=True)
+        ]
+        return ("image", "label", "prediction"), rows
+
+
+def seen_labels(batch: ChipBatch) -> Tensor:
+    """(B, y, x) class indices; unknown where the image has no data, too: nothing could be learned there."""
+    return torch.where(batch.valid[IMAGE][:, 0], batch.values[LABEL], IGNORE)
+
+
+def class_weights(how: str | tuple[float, ...], counts: object) -> Tensor | None:
+    """One weight a class, mean 1 over the classes that occur; classes that never occur weigh nothing.
+
+    Parameters
+    ----------
+    how : none, balanced, root, or the weights themselves.
+    counts : (K,) pixels of each class in the training chips.
+
+    Raises
+    ------
+    ModelError : ``bad-class-weights`` if there is not one for each class.
+    """
+    if how == "none":
+        return None
+    pixels = torch.as_tensor(counts, dtype=torch.float64)
+    if not isinstance(how, str):
+        if len(how) != len(pixels) or min(how) < 0 or max(how) <= 0:
+            raise ModelError(
+                "bad-class-weights",
+                f"there is one weight, at least 0, for each of {len(pixels)} classes",
+                value=", ".join(map(str, how)),
+                remedy="give as many, or balanced",
+            )
+        return torch.tensor(how, dtype=torch.float32)
+    present = pixels > 0
+    weights = torch.zeros_like(pixels)
+    weights[present] = (pixels.sum() / pixels[present]) ** (1.0 if how == "balanced" else 0.5)
+    return (weights / weights[present].mean()).float()

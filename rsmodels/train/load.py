@@ -1,0 +1,128 @@
+"""A trained model, ready to use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from rsmodels.data.batch import ChipBatch
+from rsmodels.data.fields import Field
+from rsmodels.data.lineage import FILE_NAME as SEEN
+from rsmodels.data.lineage import Seen
+from rsmodels.data.normalise import Normaliser
+from rsmodels.errors import ModelError
+from rsmodels.tasks.base import Kind, Task
+from rsmodels.tasks.models import resolve
+from rsmodels.tasks.settings import RunSettings
+from rsmodels.train import checkpoint
+from rsmodels.train.save import AVERAGE, CONFIG, MODEL, NORMALISER, PARENTS
+from rsmodels.train.setup import make_task
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What a checkpoint holds, on a device."""
+
+    path: Path
+    task: Task
+    network: nn.Module
+    """The network in use: the running average of the weights where the run kept one."""
+    normaliser: Normaliser
+    settings: RunSettings
+    chip_px: int
+    manifest_hash: str
+    """Names the checkpoint: hash over all its files."""
+    parents: tuple[dict[str, Any], ...]
+    """The data sets it was trained on: name, identity, split, number of chips."""
+    seen: Seen
+    device: torch.device
+
+    @property
+    def kind(self) -> Kind:
+        """What it is for."""
+        return self.task.kind
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What a batch must hold."""
+        return self.task.fields
+
+    def generate(self, batch: ChipBatch) -> Tensor:
+        """(B, C, y, x) float32 on the CPU, normalised: the image that a generator makes of a batch's conditions.
+
+        Raises
+        ------
+        ModelError : ``not-a-generator``.
+        """
+        self._require("generator")
+        return self._predict(batch)
+
+    def segment(self, batch: ChipBatch) -> Tensor:
+        """(B, K, y, x) float32 logits on the CPU.
+
+        Raises
+        ------
+        ModelError : ``not-a-segmenter``.
+        """
+        self._require("segmentation")
+        return self._predict(batch)
+
+    @torch.no_grad()
+    def _predict(self, batch: ChipBatch) -> Tensor:
+        moved = batch.to(self.device, channels_last=self.settings.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            return self.task.predict(self.network, moved).cpu()
+
+    def _require(self, kind: Kind) -> None:
+        if self.kind != kind:
+            wanted = {"generator": "a generator", "segmentation": "a segmenter"}[kind]
+            raise ModelError(
+                f"not-{wanted.replace(' ', '-')}",
+                f"the checkpoint holds no {wanted[2:]}",
+                value=f"{self.path}: {self.settings.model}",
+                remedy=f"give the checkpoint of {wanted}",
+            )
+
+
+def load(path: str | Path, *, device: str = "auto") -> Trained:
+    """A trained model from a checkpoint, or from a run, of which the newest whole checkpoint is taken.
+
+    Parameters
+    ----------
+    device : cpu, cuda, or auto for a GPU where there is one.
+
+    Raises
+    ------
+    ModelError : ``no-checkpoint``, ``torn-checkpoint``.
+    """
+    manifest = checkpoint.find(path)
+    place = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
+    settings = resolve(yaml.safe_load(checkpoint.read_text(manifest, CONFIG)))
+    normaliser = Normaliser.from_json(json.loads(checkpoint.read_text(manifest, NORMALISER)))
+    record = json.loads(checkpoint.read_text(manifest, PARENTS))
+    task = make_task(settings, normaliser, record["chip_px"])
+    task.networks.load_state_dict(checkpoint.read_tensors(manifest, MODEL))
+    network = task.networks[task.main]
+    if AVERAGE in manifest.files:
+        network.load_state_dict(checkpoint.read_tensors(manifest, AVERAGE))
+    network = network.to(place).eval().requires_grad_(False)
+    if settings.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return Trained(
+        path=manifest.path,
+        task=task,
+        network=network,
+        normaliser=normaliser,
+        settings=settings,
+        chip_px=record["chip_px"],
+        manifest_hash=manifest.digest,
+        parents=tuple(record["data"]),
+        seen=Seen.read(manifest.path / SEEN),
+        device=place,
+    )

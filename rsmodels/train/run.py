@@ -1,0 +1,290 @@
+"""A run from settings to its last checkpoint; the same call goes on where it stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import yaml
+from lightning_fabric import Fabric
+
+from rsmodels.data.loader import sweep
+from rsmodels.data.normalise import Normaliser
+from rsmodels.errors import ModelError
+from rsmodels.tasks.base import Rows
+from rsmodels.tasks.models import model, resolve
+from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
+from rsmodels.train import checkpoint
+from rsmodels.train.log import SHOWN, Log, write_run_page, write_samples
+from rsmodels.train.loop import Trainer, make_fabric, make_loader
+from rsmodels.train.save import restore, save
+from rsmodels.train.setup import Material, fit_normaliser, gather, held_out, make_task
+from rsprep.config import dump_config
+from rsprep.files import write_text
+from rsprep.job.progress import Progress, Silent
+
+CONFIG = "config.yaml"
+THREADS = "loading.threads"
+"""Changes no batch, so it may differ when a run goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOutcome:
+    """How a call ended."""
+
+    run: Path
+    step: int
+    steps: int
+    scores: Mapping[str, float]
+    """Of the last validation; empty without one."""
+
+    @property
+    def finished(self) -> bool:
+        """False where it stopped as it was told to, before its end."""
+        return self.step >= self.steps
+
+
+def train(settings: RunSettings | Mapping[str, Any], *, progress: Progress | None = None) -> TrainOutcome:
+    """Train a model, or go on with it.
+
+    Parameters
+    ----------
+    settings : checked settings, or a mapping as :func:`rsmodels.tasks.models.resolve` takes it.
+    progress : who watches; nobody by default.
+
+    Raises
+    ------
+    ModelError, StoreError, ConfigError : something that was given cannot be used; nothing is written then.
+    TrainError : the run had to stop; what it saved is kept.
+    KeyboardInterrupt : after an interrupt, once the step is done and a checkpoint is written.
+    """
+    checked = settings if isinstance(settings, RunSettings) else resolve(settings)
+    run = Path(checked.out)
+    _check_resumes(run, checked)
+    material = gather(checked)
+    watcher = progress or Silent()
+    with _alone(run):
+        write_text(run / CONFIG, dump_config(checked))
+        fabric = make_fabric(checked)
+        outcome: TrainOutcome = fabric.launch(_train, checked, material, run, watcher)  # type: ignore[arg-type]  # its stub knows no arguments
+    return outcome
+
+
+def _train(fabric: Fabric, settings: RunSettings, material: Material, run: Path, watcher: Progress) -> TrainOutcome:
+    """The run in one process; under several devices there are as many of it."""
+    chief = fabric.is_global_zero
+    watcher = watcher if chief else Silent()
+    found = checkpoint.newest(run)
+    watcher.stage("prepare")
+    normaliser = (
+        Normaliser.from_json(yaml.safe_load(checkpoint.read_text(found, "normaliser.json")))
+        if found
+        else fit_normaliser(settings, material)
+    )
+    torch.manual_seed(settings.seed)  # the first weights, the same in every process
+    task = make_task(settings, normaliser, material.chip_px)
+    trainer = Trainer(fabric, task, settings, material.steps, run)
+    if found:
+        restore(trainer, found, material)
+        watcher.note(f"goes on at step {trainer.step:,} of {material.steps:,}")
+    keeper = _Keeper(trainer, material, normaliser, Log(run, trainer.step) if chief else None, watcher)
+    limit = min(material.steps, settings.max_steps or material.steps)
+    if trainer.step < limit:
+        _loop(trainer, keeper, limit, watcher)
+    return TrainOutcome(run=run, step=trainer.step, steps=material.steps, scores=keeper.scores)
+
+
+def _loop(trainer: Trainer, keeper: _Keeper, limit: int, watcher: Progress) -> None:
+    """Steps up to `limit`, with logs and checkpoints between them."""
+    settings, fabric = trainer.settings, trainer.fabric
+    began = time.monotonic()
+    loader = make_loader(settings, keeper.material, keeper.normaliser, fabric)
+    watcher.stage("train", total=limit, unit="steps")
+    watcher.advance(trainer.step)
+    with _heeding_stops() as stopped, closing(loader.batches(trainer.step)) as batches:
+        trainer.restart_clock()
+        for batch in batches:
+            trainer.train_step(batch)
+            watcher.advance()
+            late = bool(settings.max_time) and time.monotonic() - began >= settings.max_time
+            halt = _agreed(fabric, stopped() or late)
+            last = halt or trainer.step >= limit
+            if trainer.step % settings.log_every == 0 or last:
+                keeper.log()
+            if trainer.step % settings.save_every == 0 or trainer.step >= limit:
+                keeper.validate_and_save()
+                trainer.restart_clock()
+            elif halt:
+                keeper.save(None)
+            if last:
+                break
+        if stopped():
+            raise KeyboardInterrupt
+
+
+class _Keeper:
+    """Logs, validates and saves a run; only the first process writes."""
+
+    def __init__(
+        self, trainer: Trainer, material: Material, normaliser: Normaliser, log: Log | None, watcher: Progress
+    ) -> None:
+        self.trainer = trainer
+        self.material = material
+        self.normaliser = normaliser
+        self.scores: dict[str, float] = {}
+        self._log = log
+        self._watcher = watcher
+
+    def log(self) -> None:
+        """One line of losses, rates and speed."""
+        means = self.trainer.take_means()
+        if self._log is not None:
+            rates = {f"rate/{name}": float(one.param_groups[0]["lr"]) for name, one in self.trainer.optimisers.items()}
+            values = {**means.values, **rates, "chips_per_second": means.chips_per_second}
+            self._log.write(self.trainer.step, "train", values)
+
+    def validate_and_save(self) -> None:
+        """Score held-out chips, show some, and write a checkpoint."""
+        if self._log is not None:
+            columns, rows = self._validate()
+            if self.scores:
+                self._log.write(self.trainer.step, "validation", self.scores)
+            self.save(self.scores.get(self.trainer.task.headline[0]))
+            self._show(columns, rows)
+        self.trainer.fabric.barrier()
+
+    def save(self, score: float | None) -> None:
+        """Write a checkpoint, and remove those that are not kept."""
+        if self._log is not None:
+            save(self.trainer, self.material, self.normaliser, self.scores, score)
+            checkpoint.prune(self.trainer.run, self.trainer.settings.keep, self.trainer.task.headline[1])
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[tuple[str, ...], Rows]:
+        trainer, settings = self.trainer, self.trainer.settings
+        found = held_out(settings, self.material.sources)
+        if found is None:
+            return (), []
+        source, slots = found
+        device, network, task = trainer.fabric.device, trainer.best_network, trainer.task
+        with trainer.fabric.autocast():
+            batches = (
+                batch.to(device, channels_last=settings.channels_last)
+                for batch in sweep(source, slots, self.material.fields, self.normaliser, batch=settings.batch)
+            )
+            self.scores = task.score(network, batches)
+            few = next(iter(sweep(source, slots[:: max(1, len(slots) // SHOWN)][:SHOWN], self.material.fields,
+                                  self.normaliser, batch=SHOWN)))  # fmt: skip
+            return task.panels(network, few.to(device, channels_last=settings.channels_last))
+
+    def _show(self, columns: tuple[str, ...], rows: Rows) -> None:
+        trainer, settings = self.trainer, self.trainer.settings
+        if rows:
+            write_samples(trainer.run, trainer.step, columns, rows)
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items() if "/" not in name)
+        self._watcher.note(f"step {trainer.step:,}: {shown}" if shown else f"step {trainer.step:,}")
+        title = model(settings.model).title
+        facts = [
+            ("model", title),
+            (
+                "data",
+                ", ".join(f"{one['name']} ({one['chips']:,} {one['split']} chips)" for one in self.material.parents),
+            ),
+            ("step", f"{trainer.step:,} of {trainer.steps:,}, {settings.batch} chips each"),
+            ("seed", str(settings.seed)),
+            ("precision", settings.precision),
+            *((name, f"{value:.4f}") for name, value in self.scores.items()),
+        ]
+        write_run_page(trainer.run, f"{title}: {trainer.run.resolve().name}", "A training run", facts, columns, rows)
+
+
+def _check_resumes(run: Path, settings: RunSettings) -> None:
+    """See that `run` is new, or was begun with the same settings; writes nothing."""
+    if run.exists() and not run.is_dir():
+        raise ModelError("not-a-folder", "--out is a file", value=str(run), remedy="choose another --out")
+    file = run / CONFIG
+    if not file.is_file():
+        if run.is_dir() and any(run.iterdir()):
+            raise ModelError(
+                "not-a-run",
+                "--out holds other files",
+                value=str(run),
+                remedy="choose another --out, or an empty folder",
+            )
+        return
+    before = yaml.safe_load(file.read_text(encoding="utf-8"))
+    now = yaml.safe_load(dump_config(settings))
+    differing = [
+        f"{key}: {old!r} before, {new!r} now"
+        for key, old, new in _differences(before, now)
+        if key.split(".")[0] not in NO_WEIGHT_DEPENDS_ON and key != THREADS
+    ]
+    if differing:
+        raise ModelError(
+            "other-settings",
+            "the run was begun with other settings",
+            value="; ".join(differing),
+            remedy="give the same settings to go on, or another --out",
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    for key in dict.fromkeys([*before, *now]):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            yield f"{prefix}{key}", old, new
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Hold the run's lock: two processes in one run would tear it."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelError(
+                "run-locked", "another process trains in this folder", value=str(run), remedy="wait for it"
+            ) from None
+        yield
+
+
+@contextmanager
+def _heeding_stops() -> Iterator[Any]:
+    """Let a step end before an interrupt or a request to terminate is heeded; a second interrupt is heeded at once."""
+    come = False
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal come
+        if come:
+            raise KeyboardInterrupt
+        come = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: come
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _agreed(fabric: Fabric, halt: bool) -> bool:
+    """True in every process as soon as one wants to stop."""
+    if fabric.world_size == 1:
+        return halt
+    wanted = torch.tensor(float(halt), device=fabric.device)
+    return bool(torch.as_tensor(fabric.all_reduce(wanted, reduce_op="sum")).item())
