@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 
+from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsprep.files import appearing
 from rsprep.store.schema import NOWHERE
@@ -48,52 +49,6 @@ _SORTED_BY = ("side", "y_origin", "x_origin", "epsg", "split", "digest", "chip_i
 
 Text = NDArray[np.bytes_]
 Flags = NDArray[np.bool_]
-
-
-class Chips(Protocol):
-    """The committed chips of a data set, one value a chip in every column."""
-
-    @property
-    def chip_id(self) -> NDArray[Any]: ...
-    @property
-    def split(self) -> NDArray[Any]: ...
-    @property
-    def digest(self) -> NDArray[Any]: ...
-    @property
-    def epsg(self) -> NDArray[Any]: ...
-    @property
-    def x_origin(self) -> NDArray[Any]: ...
-    @property
-    def y_origin(self) -> NDArray[Any]: ...
-    @property
-    def side(self) -> Any:
-        """Metres along a chip's side."""
-        ...
-
-    @property
-    def synthetic(self) -> NDArray[Any]: ...
-    def column(self, name: str) -> NDArray[Any]:
-        """A column that this kind of data set has beside the others."""
-        ...
-
-
-class Source(Protocol):
-    """What lineage has to know of a data set."""
-
-    @property
-    def path(self) -> Path:
-        """Folder of the data set."""
-        ...
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def identity(self) -> str:
-        """Hash over the names, digests and splits of its chips."""
-        ...
-
-    @property
-    def chips(self) -> Chips: ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,6 +108,13 @@ class Seen:
         return cls(**{name: values[new] for name, values in ordered.items()})
 
     @classmethod
+    def chips_of(cls, source: ChipSource, chosen: Flags) -> Self:
+        """The chips of `source` for which `chosen` is True, as if they had been seen."""
+        names = ("digest", "chip_id", "epsg", "x_origin", "y_origin", "split")
+        columns = {name: getattr(source.chips, name)[chosen] for name in names}
+        return cls.of(**columns, side=source.chips.side, dataset=source.identity)
+
+    @classmethod
     def nothing(cls) -> Self:
         """No chip at all."""
         empty: tuple[()] = ()
@@ -209,7 +171,7 @@ def _unreadable(path: str | Path, why: str) -> ModelError:
     )
 
 
-def seen_by(sources: Iterable[Source], split: str = "train") -> Seen:
+def seen_by(sources: Iterable[ChipSource], split: str = "train") -> Seen:
     """What training on the chips of `split` sees: they themselves and, of synthetic ones, all that is behind them.
 
     Raises
@@ -218,40 +180,29 @@ def seen_by(sources: Iterable[Source], split: str = "train") -> Seen:
     """
     tables = []
     for source in sources:
-        chips = source.chips
-        chosen = np.asarray(chips.split).astype(str) == split
-        side = np.broadcast_to(np.asarray(chips.side, np.float64), len(chosen))
-        tables.append(
-            Seen.of(
-                **{name: np.asarray(getattr(chips, name))[chosen] for name in ("digest", "chip_id", "epsg")},
-                **{name: np.asarray(getattr(chips, name))[chosen] for name in ("x_origin", "y_origin")},
-                side=side[chosen],
-                dataset=source.identity,
-                split=split,
-            )
-        )
-        if np.asarray(chips.synthetic).any():
+        tables.append(Seen.chips_of(source, source.chips.split == split))
+        if source.chips.synthetic.any():
             tables.append(_behind(source))
     return Seen.nothing().merge(*tables)
 
 
-def _behind(source: Source) -> Seen:
+def _behind(source: ChipSource) -> Seen:
     """What the generator of a synthetic data set saw, and the chips that its chips were made from."""
-    seen = Seen.read(source.path / FILE_NAME)
-    synthetic = np.asarray(source.chips.synthetic, np.bool_)
-    parents = _text(np.asarray(source.chips.column("parent_digest"))[synthetic], int(synthetic.sum()))
+    seen = Seen.read(source.folder / FILE_NAME)
+    synthetic = source.chips.synthetic
+    parents = _text(source.column("parent_digest")[synthetic], int(synthetic.sum()))
     unknown = ~np.isin(parents, seen.digest)
     if unknown.any():
         raise ModelError(
             "no-lineage",
             f"{FILE_NAME} does not tell of the parents of {int(unknown.sum()):,} synthetic chip(s)",
-            value=f"{source.path}: {_names(np.asarray(source.chips.chip_id)[synthetic][unknown])}",
+            value=f"{source.folder}: {_names(source.chips.chip_id[synthetic][unknown])}",
             remedy="make the data set anew with `rsmodels synth-augment`",
         )
     return seen
 
 
-def check_training_mix(sources: Sequence[Source], held_out: Iterable[Source]) -> None:
+def check_training_mix(sources: Sequence[ChipSource], held_out: Iterable[ChipSource]) -> None:
     """See that no synthetic data set among `sources` lets a model peep at what others hold out.
 
     Parameters
@@ -265,23 +216,23 @@ def check_training_mix(sources: Sequence[Source], held_out: Iterable[Source]) ->
     """
     judges = list(held_out)
     for source in (*sources, *judges):
-        outside = np.asarray(source.chips.synthetic, np.bool_) & (np.asarray(source.chips.split).astype(str) != "train")
+        outside = source.chips.synthetic & (source.chips.split != "train")
         if outside.any():
             raise ModelError(
                 "synthetic-held-out",
                 "synthetic chips serve for training only, and these are in val or test",
-                value=f"{source.name}: {_names(np.asarray(source.chips.chip_id)[outside])}",
+                value=f"{source.name}: {_names(source.chips.chip_id[outside])}",
                 remedy="make the data set anew with `rsmodels synth-augment`",
             )
     for source in sources:
-        if np.asarray(source.chips.synthetic).any():
+        if source.chips.synthetic.any():
             seen = seen_by([source])
             for judge in judges:
                 refuse_leaks(seen, judge, who=f"the synthetic data set {source.name}")
 
 
 def refuse_leaks(
-    seen: Seen, held_out: Source, splits: Sequence[str] = HELD_OUT, *, who: str = "what is to be judged"
+    seen: Seen, held_out: ChipSource, splits: Sequence[str] = HELD_OUT, *, who: str = "what is to be judged"
 ) -> None:
     """Raise when a chip that was seen is one of the held-out chips, or shares ground with one.
 
@@ -295,14 +246,7 @@ def refuse_leaks(
     ModelError : ``saw-held-out``: the digests are equal; or the squares overlap (those that touch do not); or, for
         chips without a place, name and data set are the same.
     """
-    chips = held_out.chips
-    chosen = np.isin(np.asarray(chips.split).astype(str), list(splits))
-    held = Seen.of(
-        **{name: np.asarray(getattr(chips, name))[chosen] for name in ("digest", "chip_id", "epsg", "split")},
-        **{name: np.asarray(getattr(chips, name))[chosen] for name in ("x_origin", "y_origin")},
-        side=np.broadcast_to(np.asarray(chips.side, np.float64), len(chosen))[chosen],
-        dataset=held_out.identity,
-    )
+    held = Seen.chips_of(held_out, np.isin(held_out.chips.split, list(splits)))
     for how, leaks in _leaks(seen, held):
         if leaks.any():
             raise ModelError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +17,23 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from rsmodels.data.lineage import FILE_NAME, Seen, check_training_mix, refuse_leaks, seen_by
+from rsmodels.data.source import ChipIndex, ChipSource
 from rsmodels.errors import ModelError
+from rsprep.store.schema import Schema
 
 SIDE = 1280.0
 ZONE = 32633
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Table:
-    """Chips as a data set's index has them."""
+class Set(ChipSource):
+    """A data set without a store."""
 
-    chip_id: NDArray[Any]
-    split: NDArray[Any]
-    digest: NDArray[Any]
-    epsg: NDArray[Any]
-    x_origin: NDArray[Any]
-    y_origin: NDArray[Any]
-    side: float = SIDE
-    synthetic: NDArray[Any] = field(default_factory=lambda: np.zeros(0, bool))
-    more: dict[str, NDArray[Any]] = field(default_factory=dict)
+    parent_digest: NDArray[Any] = field(default_factory=lambda: np.zeros(0, str))
 
     def column(self, name: str) -> NDArray[Any]:
-        return self.more[name]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Set:
-    """A data set as lineage sees it."""
-
-    name: str
-    chips: Table
-    path: Path = Path("nowhere")
-
-    @property
-    def identity(self) -> str:
-        return f"identity-of-{self.name}"
+        assert name == "parent_digest"
+        return self.parent_digest
 
 
 def placed(
@@ -61,23 +43,24 @@ def placed(
     *,
     epsg: int = ZONE,
     side: float = SIDE,
-    **more: Any,
+    synthetic: bool = False,
 ) -> Set:
     """Chips with their upper-left corners at `places`, in metres."""
     count = len(places)
     x, y = np.array(places, np.float64).reshape(count, 2).T
-    table = Table(
-        chip_id=np.array([f"{name}-{i}" for i in range(count)], object),
-        split=np.array(splits, object),
-        digest=np.array([f"{name}{i:x}".encode().hex() for i in range(count)], object),
+    chips = ChipIndex(
+        slot=np.arange(count),
+        chip_id=np.array([f"{name}-{i}" for i in range(count)]),
+        split=np.array(splits),
+        digest=np.array([f"{name}{i:x}".encode().hex() for i in range(count)]),
         epsg=np.full(count, epsg, np.int32),
         x_origin=x,
         y_origin=y,
         side=side,
-        synthetic=np.full(count, more.pop("synthetic", False)),
-        more=more,
+        synthetic=np.full(count, synthetic),
     )
-    return Set(name=name, chips=table)
+    schema = Schema(variables=(), chip_px=128, resolution=10.0, slots_per_shard=4)
+    return Set(path=Path(name, "chips.zarr"), schema=schema, identity=f"identity-of-{name}", chips=chips)
 
 
 def as_synthetic(folder: Path, parents: list[str], seen: Seen, split: str = "train") -> Set:
@@ -85,9 +68,8 @@ def as_synthetic(folder: Path, parents: list[str], seen: Seen, split: str = "tra
     folder.mkdir()
     seen.write(folder / FILE_NAME)
     count = len(parents)
-    made = placed(folder.name, [(np.nan, np.nan)] * count, [split] * count, epsg=0, synthetic=True,
-                  parent_digest=np.array(parents, object))  # fmt: skip
-    return Set(name=made.name, chips=made.chips, path=folder)
+    made = placed(folder.name, [(np.nan, np.nan)] * count, [split] * count, epsg=0, synthetic=True)
+    return replace(made, path=folder / "chips.zarr", parent_digest=np.array(parents))
 
 
 REAL = placed("real", [(0, 0), (SIDE, 0), (9e4, 0), (9e4, 9e4)], ["train", "train", "val", "test"])
@@ -145,7 +127,7 @@ def test_equal_pixels_are_seen_wherever_they_lie() -> None:
     pictures = placed("pictures", [(np.nan, np.nan)] * 2, ["train", "test"], epsg=0)
     refuse_leaks(seen_by([pictures]), pictures)
     copied = placed("copied", [(np.nan, np.nan)], ["train"], epsg=0)
-    copied.chips.digest[0] = pictures.chips.digest[1]
+    copied = replace(copied, chips=replace(copied.chips, digest=pictures.chips.digest[1:]))
     with pytest.raises(ModelError, match=r"1 chip\(s\) that are val and test chips of pictures"):
         refuse_leaks(seen_by([copied]), pictures)
     refuse_leaks(seen_by([copied]), pictures, splits=["val"])
