@@ -59,7 +59,7 @@ def planes(condition: Condition, values: Mapping[str, Tensor]) -> Tensor:
     tensor = values[condition.name]
     if condition.classes and tensor.ndim == 3 and not tensor.is_floating_point():
         indices = torch.arange(condition.channels, device=tensor.device, dtype=tensor.dtype)
-        return (tensor[:, None] == indices[:, None, None]).float()
+        return (tensor[..., None] == indices).permute(0, 3, 1, 2).float()
     if condition.classes or tensor.ndim != 4 or tensor.shape[1] != condition.channels:
         shape = "y, x) of class indices" if condition.classes else f"{condition.channels}, y, x)"
         raise ModelError(
@@ -74,6 +74,8 @@ def planes(condition: Condition, values: Mapping[str, Tensor]) -> Tensor:
 def checked(conditions: Sequence[Condition], values: Mapping[str, Tensor], side: int) -> list[Tensor]:
     """Planes of every condition at its own resolution; each side divides `side`, or ModelError `odd-size`."""
     found = [planes(condition, values) for condition in conditions]
+    if any(tensor.ndim == 4 and tensor.is_contiguous() for tensor in values.values()):
+        found = [tensor.contiguous() for tensor in found]  # one order of memory, the caller's
     for condition, tensor in zip(conditions, found, strict=True):
         height, width = tensor.shape[-2:]
         if height != width or side % height:

@@ -27,19 +27,22 @@ FIRST_SPREAD = 0.1
 
 
 class Pyramid:
-    """Fused features of all sources, at each size that a site asks for; made when asked, once."""
+    """Fused features of all sources, at each size that a site asks for; made when asked, once.
 
-    def __init__(self, features: Sequence[Tensor], fuse: Fuse) -> None:
-        self._features, self._fuse = features, fuse
+    Sizes are `finest` and its halves.
+    """
+
+    def __init__(self, features: Sequence[Tensor], fuse: Fuse, finest: int) -> None:
+        self._features, self._fuse, self._finest = features, fuse, finest
         self._coarsest = min(feature.shape[-1] for feature in features)
         self._levels: dict[int, Tensor] = {}
 
     def at(self, side: int) -> Tensor:
         """(B, hidden, side, side): area means of what is finer, bilinear of what is coarser."""
         if side not in self._levels:
-            # The mean of means is the mean, and a quarter of the reading.
-            finer = self._levels.get(2 * side) if 2 * side <= self._coarsest else None
-            self._levels[side] = self._fused(side) if finer is None else F.avg_pool2d(finer, 2)
+            # The mean of means is the mean, with a quarter of the reading.
+            halve = 2 * side <= min(self._coarsest, self._finest)
+            self._levels[side] = F.avg_pool2d(self.at(2 * side), 2) if halve else self._fused(side)
         return self._levels[side]
 
     def _fused(self, side: int) -> Tensor:
@@ -56,8 +59,8 @@ class Stems(nn.Module):
         self.channels = hidden * len(conditions) if fuse == "concat" else hidden
         self.stems = nn.ModuleList(_stem(condition.channels, hidden, depth) for condition in conditions)
 
-    def forward(self, sources: Sequence[Tensor]) -> Pyramid:
-        return Pyramid([stem(source) for stem, source in zip(self.stems, sources, strict=True)], self.fuse)
+    def forward(self, sources: Sequence[Tensor], finest: int) -> Pyramid:
+        return Pyramid([stem(source) for stem, source in zip(self.stems, sources, strict=True)], self.fuse, finest)
 
     @torch.no_grad()
     def start(self) -> None:
@@ -71,7 +74,7 @@ class Stems(nn.Module):
 def _stem(channels: int, hidden: int, depth: int) -> nn.Module:
     layers: list[nn.Module] = []
     for level in range(depth):
-        layers += [nn.Conv2d(hidden if level else channels, hidden, 3, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(hidden if level else channels, hidden, 3, padding=1), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 
@@ -99,7 +102,7 @@ class Modulation(nn.Module):
 
     def gamma_beta(self, hints: Hints, side: int) -> tuple[Tensor, Tensor]:
         """γ and β, each (B, channels, side, side)."""
-        pyramid = hints.shared if self.stems is None else self.stems(hints.sources)
+        pyramid = hints.shared if self.stems is None else self.stems(hints.sources, side)
         if pyramid is None:
             raise ValueError("this site has no stems of its own and was given no shared ones")
         gamma, beta = self.to_gamma_beta(pyramid.at(side)).chunk(2, dim=1)

@@ -61,7 +61,7 @@ class PatchDiscriminator(nn.Module):
                 value=f"{image.shape[0]} images, {told.shape[0]} of conditions",
                 remedy="one image for each chip, or a whole number of them",
             )
-        x = torch.cat([told.repeat(image.shape[0] // told.shape[0], 1, 1, 1), image], dim=1)
+        x = torch.cat([torch.cat([told] * (image.shape[0] // told.shape[0])), image], dim=1)
         features = []
         for layer in self.layers:
             x = layer(x)

@@ -69,7 +69,9 @@ class RsSpadeGenerator(nn.Module):
 
     def hints(self, sources: list[Tensor]) -> Hints:
         """What modulates the sites; `sources` are planes of the conditions at their own resolutions."""
-        return Hints(sources=sources, shared=None if self.stems is None else self.stems(sources))
+        # The last block of the U-Net has no norm, so that its finest site is at half the chip's size.
+        finest = self.chip_px if self.settings.backbone == "spade" else self.chip_px // 2
+        return Hints(sources=sources, shared=None if self.stems is None else self.stems(sources, finest))
 
     def refuses(self, size: int) -> None:
         """Raise ModelError `odd-size` where a chip of `size` pixels does not go through."""

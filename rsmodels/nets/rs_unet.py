@@ -85,8 +85,8 @@ def _twice(before: int, after: int) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=1, bias=False),
         BatchNorm2d(after),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(after, after, 3, padding=1, bias=False),
         BatchNorm2d(after),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )

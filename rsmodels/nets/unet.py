@@ -69,7 +69,7 @@ class UNet(nn.Module):
             skips.append(x)
         x = skips.pop()
         for step in self.decoder:
-            x = step(F.relu(x), hints)
+            x = step(F.relu_(x), hints)  # in place: nothing else reads it
             if skips:
                 x = torch.cat([x, skips.pop()], dim=1)
         return torch.tanh(x.float())
