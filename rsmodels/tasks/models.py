@@ -77,21 +77,24 @@ def resolve(values: Mapping[str, Any]) -> RunSettings:
     """
     given = dict(values)
     entry = model(str(given.get("model", "")))
-    preset = given.pop("preset", None)
-    base: Mapping[str, Any] = {}
-    if preset is not None:
-        known = PRESETS[given["model"]]
-        if preset not in known:
-            raise ModelError(
-                "no-such-preset",
-                f"{given['model']} has no preset of this name",
-                value=preset,
-                remedy=f"one of {', '.join(known)}",
-            )
-        base = known[preset]
-        if "steps" in given or "epochs" in given:
-            base = {key: value for key, value in base.items() if key not in ("steps", "epochs")}
+    chosen = given.pop("preset", None)
+    base = {} if chosen is None else preset(given["model"], chosen)
+    if "steps" in given or "epochs" in given:
+        base = {key: value for key, value in base.items() if key not in ("steps", "epochs")}
     return make_settings(entry.settings, _over(base, given))
+
+
+def preset(name: str, chosen: str) -> dict[str, Any]:
+    """What the preset `chosen` of the model `name` sets; ModelError ``no-such-preset`` with those there are."""
+    known = PRESETS[name]
+    if chosen not in known:
+        raise ModelError(
+            "no-such-preset",
+            f"{name} has no preset of this name",
+            value=chosen,
+            remedy=f"one of {', '.join(known)}",
+        )
+    return dict(known[chosen])
 
 
 def _over(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

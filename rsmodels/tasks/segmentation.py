@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from rsmodels.losses import cross_entropy
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import IGNORE
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
+from rsmodels.losses import cross_entropy
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
 from rsmodels.report.pictures import paint

@@ -54,8 +54,13 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    return run_app(app, arguments)
+
+
+def run_app(program: typer.Typer, arguments: Sequence[str] | None) -> int:
+    """Run one command of a program and return its exit code; whatever is wrong is said on standard error."""
     try:
-        code = int(app(args=arguments, standalone_mode=False) or 0)
+        code = int(program(args=arguments, standalone_mode=False) or 0)
     except RsprepError as error:
         show_error(error)
         return error.exit_code
