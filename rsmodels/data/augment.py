@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from pydantic import Field as Setting
 
 from rsmodels.data.fields import Field
+from rsmodels.data.raw import ChipFields
+from rsmodels.errors import ModelError
 from rsprep.config import Section
 from rsprep.store.schema import TERRAIN_BANDS
 
@@ -24,6 +26,7 @@ ELEMENTS: Final = 8
 LIGHT: Final = (315.0, 45.0)
 """Azimuth and altitude of the light, degrees, as ``rsprep.products.terrain`` has it."""
 _SLOPE, _ASPECT, _SHADE = (TERRAIN_BANDS.index(name) for name in ("slope", "aspect", "hillshade"))
+_FULL, _RADIAN = np.float32(360), np.float32(np.pi / 180)
 _TURNS, _JITTER = 1, 2
 
 
@@ -89,11 +92,13 @@ def turn(
 
 def _turned_terrain(moved: NDArray[Any], element: int, light: tuple[float, float]) -> NDArray[Any]:
     """Aspect and hillshade of terrain whose pixels were moved already."""
-    out = np.ascontiguousarray(moved).copy() if moved.base is None else np.array(moved, order="C")
+    out = np.array(moved, np.float32, order="C")
     aspect = out[..., _ASPECT, :, :]
-    mirrored = -aspect if element >= 4 else aspect
-    turned = (mirrored - np.float32(90 * (element % 4))) % np.float32(360)
-    aspect[...] = np.where(turned >= 360, 0, turned)  # the remainder of a tiny negative angle is 360 itself
+    if element >= 4:
+        np.subtract(_FULL, aspect, out=aspect)
+    aspect -= np.float32(90 * (element % 4))
+    np.add(aspect, _FULL, out=aspect, where=aspect < 0)
+    np.subtract(aspect, _FULL, out=aspect, where=aspect >= _FULL)
     out[..., _SHADE, :, :] = hillshade(out[..., _SLOPE, :, :], aspect, light)
     return out
 
@@ -106,13 +111,34 @@ def hillshade(
     The cosine between light and surface normal, as in ``rsprep.products.terrain``; flat ground has no aspect, and
     needs none.
     """
-    azimuth, altitude = np.radians(np.float32(light[0])), np.radians(np.float32(light[1]))
-    steep = np.radians(slope.astype(np.float32, copy=False))
-    facing = np.cos(azimuth - np.radians(aspect.astype(np.float32, copy=False)))
-    sideways = np.where(np.isnan(aspect), np.float32(0), np.cos(altitude) * np.sin(steep) * facing)
-    cosine = np.sin(altitude) * np.cos(steep) + sideways
+    azimuth, altitude = (np.float32(angle) * _RADIAN for angle in light)
+    steep = slope.astype(np.float32, copy=False) * _RADIAN
+    facing = np.cos(aspect.astype(np.float32, copy=False) * _RADIAN - azimuth)
+    facing[np.isnan(facing)] = 0
+    cosine = np.sin(altitude) * np.cos(steep) + np.cos(altitude) * np.sin(steep) * facing
     lit: NDArray[np.float32] = np.float32(1) + np.float32(254) * np.maximum(cosine, np.float32(0))
     return lit
+
+
+def check_light(reader: ChipFields, name: str, *, chips: int = 4) -> None:
+    """See that the hillshade of terrain field `name` is the one that turning would compute; looks at a few chips.
+
+    Raises
+    ------
+    ModelError : ``other-light``.
+    """
+    azimuth, altitude = reader.light(name)
+    for slot in reader.source.chips.slot[:chips].tolist():
+        layers = reader.read(slot)[0][name]
+        differs = np.abs(hillshade(layers[_SLOPE], layers[_ASPECT], (azimuth, altitude)) - layers[_SHADE])
+        if np.nanmax(differs, initial=0) > 1:
+            raise ModelError(
+                "other-light",
+                f"the hillshade of {reader.source.name} was made under another light than that from {azimuth}° at "
+                f"{altitude}°, and so cannot be turned",
+                value=f"off by {np.nanmax(differs):.0f} of 254",
+                remedy="tell the light in the attributes azimuth and altitude of the variable, or train without turns",
+            )
 
 
 class Photometry:

@@ -5,21 +5,32 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field as Setting
 
 from rsmodels.data.fields import IGNORE, Field
 from rsmodels.data.kernels import count_codes, known
 from rsmodels.data.raw import ChipFields, no_chips
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
+from rsprep.config import Section
 
-LOW, HIGH = 0.001, 0.999
-"""Shares of the valid pixels below the ends of an optical band's range."""
+Curve = Literal["root", "linear"]
 _BINS = 65536
+
+
+class Normalise(Section):
+    """How optical fields are scaled."""
+
+    curve: Curve = Setting(
+        "root", description="root: dark land gets more of the range than snow and clouds; linear: as reflectance is"
+    )
+    low: float = Setting(0.1, ge=0, lt=50, description="percentile of a band's train pixels that becomes -1")
+    high: float = Setting(99.9, gt=50, le=100, description="percentile that becomes 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +50,18 @@ class Scaling:
     """Stored value that becomes −1 a band (optical); the mean (radar, elevation, slope)."""
     high: tuple[float, ...] = ()
     """Stored value that becomes 1 a band (optical); mean plus standard deviation."""
+    curve: Curve = "linear"
+    """How an optical band runs from low to high."""
     counts: tuple[int, ...] = ()
     """Pixels of each class in the chips that were read."""
 
     @functools.cached_property
     def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gain and bias a band: value = stored · gain + bias."""
+        """Gain and bias a band: value = stored · gain + bias, before the root is taken of it if one is."""
         low, high = np.array(self.low), np.array(self.high)
         if self.field.kind == "mask":
             return np.ones(1, np.float32), np.zeros(1, np.float32)
-        width, start = (2.0, -1.0) if self.field.kind == "optical" else (1.0, 0.0)
+        width, start = (2.0, -1.0) if self.field.kind == "optical" and self.curve == "linear" else (1.0, 0.0)
         gain = width / (high - low)
         return gain.astype(np.float32), (start - low * gain).astype(np.float32)
 
@@ -68,6 +81,7 @@ class Scaling:
             "scale": self.scale,
             "low": list(self.low),
             "high": list(self.high),
+            "curve": self.curve,
             "counts": list(self.counts),
         }
 
@@ -81,18 +95,19 @@ class Scaling:
             scale=record["scale"],
             low=tuple(record["low"]),
             high=tuple(record["high"]),
+            curve=record["curve"],
             counts=tuple(record["counts"]),
         )
 
 
 def fit_scaling(
-    sources: Sequence[ChipSource], fields: Sequence[Field], *, split: str, most: int, seed: int
+    sources: Sequence[ChipSource], fields: Sequence[Field], how: Normalise, *, split: str, most: int, seed: int
 ) -> dict[str, Scaling]:
     """Scaling of every field from chips of `split`; of more than `most`, a choice by `seed`."""
     chosen = _choice([source.of_split(split) for source in sources], most, seed)
     if not sum(len(slots) for slots in chosen):
         raise no_chips(", ".join(source.name for source in sources), split)
-    meters = {one.name: _meter(one, sources[0]) for one in fields}
+    meters = {one.name: _meter(one, sources[0], how) for one in fields}
     waiting = [name for name, meter in meters.items() if meter.passes]
     passed = 0
     while waiting:
@@ -102,7 +117,7 @@ def fit_scaling(
                 meters[name].add(raw[name], clear.get(name), passed)
         passed += 1
         waiting = [name for name in waiting if meters[name].passes > passed]
-    return {one.name: _scaling(one, sources[0], meters[one.name]) for one in fields}
+    return {one.name: _scaling(one, sources[0], how, meters[one.name]) for one in fields}
 
 
 def _choice(slots: Sequence[NDArray[np.int64]], most: int, seed: int) -> list[NDArray[np.int64]]:
@@ -184,9 +199,10 @@ class _Moments(_Meter):
 class _Percentiles(_Meter):
     """Percentiles a band, from counts of every integer; of floats, from 65 536 bins between their extremes."""
 
-    def __init__(self, bands: int, dtype: np.dtype[Any], nodata: float | None) -> None:
+    def __init__(self, bands: int, dtype: np.dtype[Any], nodata: float | None, how: Normalise) -> None:
         self.floats = dtype.kind == "f"
         self.nodata = nodata
+        self.shares = (how.low / 100, how.high / 100)
         if dtype.itemsize > 2 and not self.floats:
             raise ModelError(
                 "wide-integers",
@@ -222,7 +238,7 @@ class _Percentiles(_Meter):
         total = self.counts.sum(axis=1)
         _require_pixels(name, total)
         reached = np.cumsum(self.counts, axis=1)
-        places = [[int(np.searchsorted(row, share * row[-1])) for row in reached] for share in (LOW, HIGH)]
+        places = [[int(np.searchsorted(row, share * row[-1])) for row in reached] for share in self.shares]
         low, high = (np.array(one, np.float64) + self.lowest for one in places)
         if self.floats:
             step = (self.greatest - self.least) / (_BINS - 1)
@@ -240,32 +256,37 @@ def _require_pixels(name: str, counts: NDArray[Any]) -> None:
         )
 
 
-def _nodata(field: Field, source: ChipSource) -> float | None:
-    variable = source.layer(field).variable
-    return variable.fill if variable.has_nodata and not np.isnan(variable.fill) else None
-
-
-def _meter(field: Field, source: ChipSource) -> _Meter:
+def _meter(field: Field, source: ChipSource, how: Normalise) -> _Meter:
     bands = len(field.bands or (0,))
     if field.kind == "optical":
-        dtype = np.dtype(source.layer(field).variable.dtype)
-        return _Percentiles(bands, dtype, _nodata(field, source))
+        bare = bare_scaling(field, source)
+        return _Percentiles(bands, np.dtype(bare.dtype), bare.nodata, how)
     if field.kind == "classes":
         return _Classes(field.codes)
     return _Moments({"radar": bands, "terrain": 2}[field.kind]) if field.kind in ("radar", "terrain") else _Meter()
 
 
-def _scaling(field: Field, source: ChipSource, meter: _Meter) -> Scaling:
+def bare_scaling(field: Field, source: ChipSource) -> Scaling:
+    """What a store tells of a field, before any pixel is read."""
     variable = source.layer(field).variable
-    low, high = meter.range(field.name)
+    missing = math.isnan(variable.fill)
     return Scaling(
         field=field,
         dtype=variable.dtype,
         # The one NaN of the math module: two scalings are then equal although NaN is not.
-        fill=math.nan if math.isnan(variable.fill) else variable.fill,
-        nodata=_nodata(field, source),
+        fill=math.nan if missing else variable.fill,
+        nodata=variable.fill if variable.has_nodata and not missing else None,
         scale=float(variable.attrs.get("scale", 1.0)) if field.kind == "optical" else 1.0,
+    )
+
+
+def _scaling(field: Field, source: ChipSource, how: Normalise, meter: _Meter) -> Scaling:
+    low, high = meter.range(field.name)
+    counts = meter.counts.tolist() if isinstance(meter, _Classes) else ()
+    return replace(
+        bare_scaling(field, source),
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),
-        counts=tuple(meter.counts.tolist()) if isinstance(meter, _Classes) else (),
+        curve=how.curve if field.kind == "optical" else "linear",
+        counts=tuple(counts),
     )

@@ -28,14 +28,17 @@ def known(
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def affine(
     raw: NDArray[Any], has_nodata: bool, nodata: Any, use_clear: bool, clear: NDArray[np.uint8],
-    gain: NDArray[np.float32], bias: NDArray[np.float32], out: NDArray[np.float32], valid: Any,
+    gain: NDArray[np.float32], bias: NDArray[np.float32], root: bool, out: NDArray[np.float32], valid: Any,
 ) -> None:  # fmt: skip
-    """`out` = `raw` · `gain` + `bias` a band, 0 where it is not :func:`known`."""
+    """`out` = v = `raw` · `gain` + `bias` a band, or 2 sign(v) sqrt(abs(v)) − 1; 0 where it is not :func:`known`."""
     known(raw, has_nodata, nodata, use_clear, clear, valid)
     for band in range(raw.shape[0]):
         for y in range(raw.shape[1]):
             for x in range(raw.shape[2]):
                 scaled = np.float32(raw[band, y, x]) * gain[band] + bias[band]
+                if root:
+                    bent = np.sqrt(abs(scaled))
+                    scaled = np.float32(2) * (bent if scaled > 0 else -bent) - np.float32(1)
                 out[band, y, x] = scaled if valid[y, x] else np.float32(0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsmodels.data.augment import Augment, Photometry, element_of, turn
+from rsmodels.data.augment import LIGHT, Augment, Photometry, check_light, element_of, turn
 from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.data.fields import Field
 from rsmodels.data.normalise import Normaliser
@@ -77,7 +77,7 @@ class Loader:
         self.threads = threads
         self._maker = _Maker(sources, fields, normaliser, _augment(augment), seed)
 
-    def batches(self, first_step: int = 0) -> Iterator[ChipBatch]:
+    def batches(self, first_step: int = 0) -> Generator[ChipBatch]:
         """Endless batches from number `first_step` on. Close the iterator to dismiss its threads."""
         return prefetched(self.make, itertools.count(first_step), self.threads)
 
@@ -95,7 +95,7 @@ def sweep(
     *,
     batch: int,
     threads: int = 2,
-) -> Iterator[ChipBatch]:
+) -> Generator[ChipBatch]:
     """Every chip of a split once, in slot order, as it is; the last batch may be short.
 
     Parameters
@@ -118,7 +118,7 @@ def sweep(
     return prefetched(make, range(len(parts)), threads)
 
 
-def prefetched(make: Callable[[int], T], steps: Iterator[int] | range, threads: int) -> Iterator[T]:
+def prefetched(make: Callable[[int], T], steps: Iterator[int] | range, threads: int) -> Generator[T]:
     """``make(step)`` for every step, in order, made ahead by `threads` threads, two pieces each at most.
 
     What goes wrong in a thread is raised where its piece would have come.
@@ -154,13 +154,17 @@ class _Maker:
     ) -> None:
         check_alike(sources, fields)
         for field in fields:
-            _require_same(field, normaliser.field(field.name))
+            normaliser.check(field, sources)
         self.fields = tuple(fields)
         self.normaliser = normaliser
         self.augment = augment
         self.seed = seed
         self.size = sources[0].schema.chip_px
         self.readers = [ChipFields(source, fields) for source in sources]
+        self._terrain = [field.name for field in fields if field.kind == "terrain"]
+        if augment.turn:
+            for reader, name in itertools.product(self.readers, self._terrain):
+                check_light(reader, name)
         self._own = threading.local()
 
     def batch(self, keys: Sequence[ChipKey], step: int, positions: range | None) -> ChipBatch:
@@ -187,9 +191,8 @@ class _Maker:
     def _turned(
         self, raw: dict[str, NDArray[Any]], clear: dict[str, NDArray[Any]], element: int, reader: ChipFields
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        terrain = [field.name for field in self.fields if field.kind == "terrain"]
-        light = {"light": reader.light(terrain[0])} if terrain else {}
-        return turn(raw, element, self.fields, **light), turn(clear, element, ())
+        light = reader.light(self._terrain[0]) if self._terrain else LIGHT
+        return turn(raw, element, self.fields, light=light), turn(clear, element, ())
 
     def _jittered(self, values: NDArray[Any], valid: NDArray[Any], position: int) -> None:
         assert self.augment.jitter is not None  # noqa: S101  # how the caller came here
@@ -201,13 +204,3 @@ class _Maker:
 
 def _augment(how: Augment | Literal["none", "turns"]) -> Augment:
     return how if isinstance(how, Augment) else Augment(turn=how == "turns")
-
-
-def _require_same(field: Field, fitted: Field) -> None:
-    if field != fitted:
-        raise ModelError(
-            "unlike-data-sets",
-            f"the normaliser was fitted for another kind of {field.name}",
-            value=f"{field} for {fitted}",
-            remedy="fit a normaliser for these fields, or read the fields that it was fitted for",
-        )

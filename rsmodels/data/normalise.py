@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmodels.data.fields import IGNORE, Field
-from rsmodels.data.fit import Scaling, fit_scaling
+from rsmodels.data.fit import Normalise, Scaling, bare_scaling, fit_scaling
 from rsmodels.data.kernels import affine
 from rsmodels.data.source import ChipSource, check_alike
 from rsmodels.errors import ModelError
@@ -30,9 +30,11 @@ _NO_MASK = np.empty((0, 0), np.uint8)
 class Normaliser:
     """How each field is scaled.
 
-    Optical bands run linearly from the 0.1 and 99.9 percentile of their valid train pixels to −1 and 1, and beyond:
-    nothing is cut off. Radar is standardised a polarisation, in dB. Terrain becomes :data:`TERRAIN_CHANNELS`.
-    Class codes become indices. A band that is the same everywhere keeps its unit.
+    Optical bands run from the 0.1 and 99.9 percentile of their valid train pixels to −1 and 1, and beyond: nothing is
+    cut off. With the curve ``root`` they run as the root of the share v of that range (2 sign(v) sqrt(abs(v)) − 1):
+    snow and remnants of clouds are ten times as bright as land, which would fill a twentieth of the range. Radar is
+    standardised a polarisation, in dB. Terrain becomes :data:`TERRAIN_CHANNELS`. Class codes become indices. A band
+    that is the same everywhere keeps its unit.
     """
 
     scalings: Mapping[str, Scaling]
@@ -47,8 +49,14 @@ class Normaliser:
         split: str = "train",
         most: int = 2000,
         seed: int = 0,
+        how: Normalise | None = None,
     ) -> Self:
         """Read chips of the train split, at most `most` of all data sets together, and take their statistics.
+
+        Parameters
+        ----------
+        seed : which chips, where there are more.
+        how : curve and percentiles of optical fields.
 
         Raises
         ------
@@ -63,7 +71,7 @@ class Normaliser:
                 remedy='fit on "train"',
             )
         check_alike(sources, fields)
-        return cls(scalings=fit_scaling(sources, fields, split=split, most=most, seed=seed))
+        return cls(scalings=fit_scaling(sources, fields, how or Normalise(), split=split, most=most, seed=seed))
 
     def __getitem__(self, name: str) -> Scaling:
         if name not in self.scalings:
@@ -110,6 +118,22 @@ class Normaliser:
         scalings = [Scaling.from_json(one) for one in record["fields"]]
         return cls(scalings={scaling.field.name: scaling for scaling in scalings})
 
+    def check(self, field: Field, sources: Sequence[ChipSource]) -> None:
+        """See that `field` of `sources` is what was fitted.
+
+        Raises
+        ------
+        ModelError : ``no-such-field``; ``unlike-data-sets`` for other bands, classes, type, no-data or scale.
+        """
+        scaling = self[field.name]
+        if field != scaling.field:
+            raise _unlike(field.name, f"{field} for {scaling.field}")
+        for source in sources:
+            found = bare_scaling(field, source)
+            told = (found.dtype, found.nodata, found.scale)
+            if told != (scaling.dtype, scaling.nodata, scaling.scale):
+                raise _unlike(field.name, f"{source.name}: (type, no-data, scale) = {told}")
+
     # To the network
 
     def blank(self, name: str, count: int, size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -155,17 +179,22 @@ class Normaliser:
         elif kind == "terrain":
             _encode_terrain(scaling, raw, values, valid[0])
         else:
-            bands = raw if raw.ndim == 3 else raw[None]
+            # A turned chip is a view; the loop is twenty times faster on what lies in order.
+            bands = np.ascontiguousarray(raw if raw.ndim == 3 else raw[None])
             nodata = scaling.nodata
             fill = bands.dtype.type(0 if nodata is None else nodata)
             use_clear = clear is not None
-            mask = _NO_MASK if clear is None else clear
-            affine(bands, nodata is not None, fill, use_clear, mask, *scaling.affine, values, valid[0])
+            mask = _NO_MASK if clear is None else np.ascontiguousarray(clear)
+            gain, bias = scaling.affine
+            root = scaling.curve == "root"
+            affine(bands, nodata is not None, fill, use_clear, mask, gain, bias, root, values, valid[0])
 
     # And back
 
     def unit(self, name: str, values: Tensor) -> Tensor:
         """An optical field's values of −1 to 1 as 0 to 1, cut off there; for metrics and pictures.
+
+        The curve stays: with ``root``, 0.5 is a quarter of the band's range of reflectance.
 
         Raises
         ------
@@ -190,6 +219,9 @@ class Normaliser:
         values = values.float()
         if scaling.field.kind == "terrain":
             return _decode_terrain(scaling, values)
+        if scaling.curve == "root":
+            share = (values + 1.0) / 2.0
+            values = share * share.abs()
         gain, bias = (torch.from_numpy(one).to(values.device)[:, None, None] for one in scaling.affine)
         return (values - bias) / gain
 
@@ -224,6 +256,15 @@ class Normaliser:
         return out
 
 
+def _unlike(name: str, value: str) -> ModelError:
+    return ModelError(
+        "unlike-data-sets",
+        f"the normaliser was fitted for another kind of {name}",
+        value=value,
+        remedy="fit a normaliser for these fields, or read the fields that it was fitted for",
+    )
+
+
 def _encode_classes(scaling: Scaling, raw: NDArray[Any], values: NDArray[Any], valid: NDArray[np.bool_]) -> None:
     table = scaling.table
     if raw.dtype == np.uint8:
@@ -242,7 +283,8 @@ def _encode_terrain(scaling: Scaling, raw: NDArray[Any], values: NDArray[Any], v
     values[1] = slope * gain[1] + bias[1]
     values[2:4] = aspect_components(aspect)
     values[4] = (shade - _GREY) / _GREYS
-    values[:, ~valid] = 0
+    if not valid.all():
+        values[:, ~valid] = 0
 
 
 def _decode_terrain(scaling: Scaling, values: Tensor) -> Tensor:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow.parquet as pq
-import zarr
 from numpy.typing import NDArray
 
+from rsmodels.data.chips import ChipIndex, chip_index, coordinate, identity_of, read_index, some
 from rsmodels.data.fields import Field, Kind
 from rsmodels.errors import ModelError
 from rsprep.errors import StoreError
@@ -33,32 +31,7 @@ USUAL_VARIABLES: Final = {
 """Where a field is looked for when no variable is named."""
 CLEAR: Final = {"s2": "s2_valid"}
 """Optical variable to the mask of its clear observations."""
-_INDEX: Final = "items.parquet"
 _LIGHT: Final = (315.0, 45.0)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ChipIndex:
-    """What is known of each chip, in slot order: one value a chip."""
-
-    slot: NDArray[np.int64]
-    """Position along the store's chip axis."""
-    chip_id: NDArray[np.str_]
-    split: NDArray[np.str_]
-    digest: NDArray[np.str_]
-    """Fingerprint of its pixels."""
-    epsg: NDArray[np.int32]
-    """0 for a picture without a place."""
-    x_origin: NDArray[np.float64]
-    """Easting of the outer edge of the upper-left pixel, metres."""
-    y_origin: NDArray[np.float64]
-    """Northing likewise."""
-    synthetic: NDArray[np.bool_]
-    side: float
-    """Metres along a chip's side, the same for all."""
-
-    def __len__(self) -> int:
-        return len(self.slot)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +98,10 @@ class ChipSource:
                 value=str(store),
                 remedy="run the command that makes it again: it goes on where it stopped",
             )
-        digests = _read_index(store.parent / _INDEX)
-        chips = _chip_index(open_strict(store), schema, digests, str(store))
-        identity = _identity(chips)
+        chips = chip_index(open_strict(store), schema, read_index(store.parent), str(store))
+        identity = identity_of(chips)
         if splits is not None:
-            chips = _some(chips, np.isin(chips.split, list(splits)))
+            chips = some(chips, np.isin(chips.split, list(splits)))
         return cls(path=store, schema=schema, identity=identity, chips=chips)
 
     def of_split(self, split: str) -> NDArray[np.int64]:
@@ -154,7 +126,7 @@ class ChipSource:
                 value=name,
                 remedy=f"take one of {', '.join(names)}",
             )
-        return _coordinate(group, name)[self.chips.slot]
+        return coordinate(group, name)[self.chips.slot]
 
     def layer(self, field: Field) -> Layer:
         """Where this data set holds `field`.
@@ -300,57 +272,3 @@ def _classes(variable: Variable) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Names and codes of the classes."""
     names = tuple(str(variable.attrs.get("flag_meanings", "")).split())
     return names, tuple(int(code) for code in variable.attrs.get("flag_values", ()))
-
-
-def _read_index(path: Path) -> dict[int, tuple[str, str, str]]:
-    """Slot to (chip_id, digest, split)."""
-    if not path.is_file():
-        raise StoreError(
-            "no-index",
-            "the data set has no index of its chips, and so no fingerprints of them",
-            value=str(path),
-            remedy="run the command that makes the data set again: it writes the index last",
-        )
-    table = pq.read_table(path, columns=["rsprep:slot", "id", "rsprep:digest", "split"])
-    slots, *rest = (column.to_pylist() for column in table.columns)
-    return dict(zip(slots, zip(*rest, strict=True), strict=True))
-
-
-def _coordinate(group: zarr.Group, name: str) -> NDArray[Any]:
-    """One value a slot; text as fixed-width text."""
-    array = group[name]
-    if not isinstance(array, zarr.Array):
-        raise StoreError("not-a-store", "a coordinate of the store is no array", value=name, remedy="check the path")
-    values = np.asarray(array[:])
-    return np.array(values.tolist(), dtype=str) if values.dtype.kind in "TO" else values
-
-
-def _chip_index(group: zarr.Group, schema: Schema, index: dict[int, tuple[str, str, str]], path: str) -> ChipIndex:
-    slots = np.flatnonzero(_coordinate(group, "committed"))
-    names = ("chip_id", "split", "epsg", "x_origin", "y_origin", "synthetic")
-    columns = {name: _coordinate(group, name)[slots] for name in names}
-    known = [index.get(slot, ("", "", "")) for slot in slots.tolist()]
-    told = [(chip_id, split) for chip_id, _, split in known]
-    if len(index) != len(slots) or told != list(
-        zip(columns["chip_id"].tolist(), columns["split"].tolist(), strict=True)
-    ):
-        raise StoreError(
-            "other-index",
-            "the index beside the store does not tell of the chips in it",
-            value=path,
-            remedy="keep a data set's folder together; run the command that makes it again",
-        )
-    digests = np.array([digest for _, digest, _ in known], dtype=str)
-    return ChipIndex(slot=slots, digest=digests, side=schema.side, **columns)
-
-
-def _some(chips: ChipIndex, keep: NDArray[np.bool_]) -> ChipIndex:
-    columns = {name: values[keep] for name, values in vars(chips).items() if name != "side"}
-    return ChipIndex(side=chips.side, **columns)
-
-
-def _identity(chips: ChipIndex) -> str:
-    state = hashlib.blake2b(digest_size=16)
-    for row in sorted(zip(chips.chip_id.tolist(), chips.digest.tolist(), chips.split.tolist(), strict=True)):
-        state.update("\0".join(row).encode() + b"\n")
-    return state.hexdigest()

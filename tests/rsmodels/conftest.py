@@ -32,6 +32,8 @@ class TinySettings(CorpusSettings):
     """Settings of the tiny data set."""
 
     seed: int = 0
+    shift: int = 0
+    """Deal the splits out from another chip on."""
     absurd: bool = False
     """Put absurd numbers into the chips of val and test."""
 
@@ -109,14 +111,18 @@ def build_tiny(out: Path, *, chips: int = CHIPS, north: float = 5.3e6, **changes
     """Make such a data set in `out`; `changes` are settings. Returns its folder."""
     values = {"out": str(out), "catalog": str(out.parent / "catalog"), "engine": Engine(workers=1), **changes}
 
+    settings = make_settings(TinySettings, values)
+
     def planned() -> Iterator[CorpusChip]:
         for number in range(chips):
             place = Place.at_corner(32633, 500_000.0 + 10 * SIDE * number, north, 10.0 * SIDE)
             yield CorpusChip(
-                chip_id=f"tiny-{number:03d}", split=tiny_split(number), payload={"number": number}, place=place
+                chip_id=f"tiny-{number:03d}",
+                split=tiny_split(number + settings.shift),
+                payload={"number": number},
+                place=place,
             )
 
-    settings = make_settings(TinySettings, values)
     plan = CorpusPlan(
         kind="tiny",
         title="Tiny",
