@@ -74,15 +74,15 @@ class SegmenterFeatures:
     ----------
     net : a module whose ``features(images)`` gives (B, D, y, x) or (B, D); put into evaluation mode while it is used.
     name : which network, with which weights.
-    dim : features an image.
+    probe : (1, C, y, x), any image of the network's kind: shows how many features there are.
     """
 
-    def __init__(self, net: nn.Module, name: str, dim: int) -> None:
+    def __init__(self, net: nn.Module, name: str, probe: Tensor) -> None:
         if not callable(getattr(net, "features", None)):
             raise TypeError(f"{type(net).__name__} has no method `features`")
         self.net = net
         self._name = name
-        self._dim = dim
+        self._dim = int(self._pooled(probe).shape[1])
 
     @property
     def name(self) -> str:
@@ -92,16 +92,16 @@ class SegmenterFeatures:
     def dim(self) -> int:
         return self._dim
 
-    @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """Raises ValueError where the network gives another number of features."""
-        training = self.net.training
+        return self._pooled(images)
+
+    @torch.no_grad()
+    def _pooled(self, images: Tensor) -> Tensor:
+        modes = {module: module.training for module in self.net.modules()}
         self.net.eval()
         try:
-            deep: Tensor = self.net.features(images)  # type: ignore[operator]
+            deep: Tensor = self.net.features(images)  # type: ignore[operator]  # checked above
         finally:
-            self.net.train(training)
-        pooled = deep.double().mean(dim=(2, 3)) if deep.ndim == 4 else deep.double()
-        if pooled.shape != (len(images), self._dim):
-            raise ValueError(f"{self._name} gave features of shape {tuple(pooled.shape)}, not {self._dim} an image")
-        return pooled
+            for module, mode in modes.items():
+                module.training = mode
+        return deep.double().mean(dim=(2, 3)) if deep.ndim == 4 else deep.double()

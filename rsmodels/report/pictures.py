@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rsmodels.data.fields import Field
+from rsmodels.data.fields import IGNORE, Field
+from rsmodels.data.normalise import Normaliser
+from rsmodels.data.source import ChipSource
 from rsprep.files import appearing
 from rsprep.report import colours as palette
 from rsprep.report.data import Rgb
 from rsprep.report.render import S1_DIFFERENCE, S1_RANGES, TRUE_COLOUR
-
-if TYPE_CHECKING:
-    from rsmodels.data.normalise import Normaliser
 
 CLASS_COLOURS = (
     "#332288", "#ddcc77", "#117733", "#cc6677", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#bbbbbb",
@@ -27,6 +26,8 @@ CLASS_COLOURS = (
 More classes than these start anew, darker."""
 MASK_COLOURS = ("#1b2a41", "#ffffff")
 """0 and 1 of a mask."""
+RIGHT, WRONG = "#f4f1ea", "#7a1f3d"
+"""Pixels whose class is right, and wrong."""
 ERROR_TOP = 0.25
 """Error that the darkest colour stands for, and all above it; 1 is the whole range of the band."""
 ERROR_STOPS = ("#fbf6ea", "#f2cf95", "#dd8f63", "#ab4c62", "#5a2a5c", "#241433")
@@ -93,6 +94,22 @@ def error_map(pred: Tensor, target: Tensor, valid: Tensor, *, top: float = ERROR
     """
     error = (pred.detach().double() - target.detach().double()).abs().mean(dim=0).cpu().numpy()
     return hatched(palette.ramp(error, 0.0, top, ERROR_STOPS), valid[0].detach().cpu().numpy())
+
+
+def mistakes(pred: Tensor, truth: Tensor, *, ignore: int = IGNORE) -> Rgb:
+    """Where the classes (y, x) of one chip differ: pale where they agree, dark where not, hatched where `ignore`."""
+    known, wrong = (one.detach().cpu().numpy() for one in (truth != ignore, pred != truth))
+    return hatched(np.array([palette.rgb(RIGHT), palette.rgb(WRONG)], np.uint8)[wrong.astype(np.intp)], known)
+
+
+def colours_of(source: ChipSource, fields: Sequence[Field]) -> dict[str, tuple[str, ...]]:
+    """The colours that a data set gives to the classes of `fields`; those without any are left out."""
+    found = {}
+    for field in fields:
+        tints = tuple(str(source.schema[field.variable].attrs.get("flag_colors", "")).split())
+        if field.kind == "classes" and len(tints) == len(field.classes):
+            found[field.name] = tints
+    return found
 
 
 def hatched(image: Rgb, valid: NDArray[Any]) -> Rgb:
