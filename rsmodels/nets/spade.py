@@ -24,7 +24,7 @@ class SpadeDecoder(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, ups: int, width: int, norm: Norm) -> None:
         super().__init__()
         widths = [width * min(8, 2 ** (ups - level)) for level in range(ups + 1)]
-        self.begin = nn.Conv2d(in_channels, widths[0], 3, padding=1)
+        self.begin = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
         self.blocks = nn.ModuleList([_Block(widths[0], widths[0], norm)])
         for before, after in pairwise(widths):
             self.blocks.append(_Block(before, after, norm))
@@ -38,15 +38,18 @@ class SpadeDecoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """Site, LeakyReLU, 3x3 convolution, twice, beside a shortcut (with site and 1x1 convolution if widths differ)."""
+    """Site, LeakyReLU, 3x3 convolution, twice, beside a shortcut (with site and 1x1 convolution if widths differ).
+
+    Convolutions have no bias: the norm of a site to come would take it out.
+    """
 
     def __init__(self, before: int, after: int, norm: Norm) -> None:
         super().__init__()
         part: Part = "decoder"
         middle = min(before, after)
         self.site_1, self.site_2 = norm(before, part), norm(middle, part)
-        self.convolution_1 = nn.Conv2d(before, middle, 3, padding=1, bias=False)  # a norm follows
-        self.convolution_2 = nn.Conv2d(middle, after, 3, padding=1)
+        self.convolution_1 = nn.Conv2d(before, middle, 3, padding=1, bias=False)
+        self.convolution_2 = nn.Conv2d(middle, after, 3, padding=1, bias=False)
         self.site_0 = norm(before, part) if before != after else None
         self.shortcut = nn.Conv2d(before, after, 1, bias=False) if before != after else None
 
