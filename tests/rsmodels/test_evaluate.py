@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rsmodels.data.batch import ChipBatch
+from rsmodels.data.lineage import Seen, seen_by
+from rsmodels.data.loader import sweep
+from rsmodels.data.normalise import Normaliser
+from rsmodels.data.source import ChipSource, field
+from rsmodels.errors import ModelError
+from rsmodels.evaluate import EvaluateSettings, Evaluation, evaluate_model
+from rsmodels.metrics.image import ImageScores
+from rsmodels.metrics.segmentation import Confusion
+from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
+from rsmodels.tasks.models import resolve
+from rsmodels.tasks.segmentation import seen_labels
+from rsmodels.train.load import Trained
+
+TEST_CHIPS = 4
+
+
+class Planted:
+    """Stands in for a task: predicts what a function makes of a batch."""
+
+    phases = ()
+    main = "network"
+    headline = ("psnr", "higher")
+
+    def __init__(self, kind: str, fields: Iterable[Any], predict: Callable[[ChipBatch], Tensor]) -> None:
+        self.kind = kind
+        self.fields = tuple(fields)
+        self.networks = nn.ModuleDict()
+        self._predict = predict
+
+    def predict(self, network: nn.Module, batch: ChipBatch) -> Tensor:
+        return self._predict(batch)
+
+
+@pytest.fixture(scope="module")
+def source(tiny_dataset: Path) -> ChipSource:
+    return ChipSource.open(tiny_dataset)
+
+
+def planted(
+    source: ChipSource, kind: str, predict: Callable[[ChipBatch], Tensor], network: nn.Module | None = None, **run: Any
+) -> Trained:
+    names = ("image", "landcover", "terrain") if kind == "generator" else ("image", "label")
+    fields = [field(source, name) for name in names]
+    normaliser = Normaliser.fit([source], fields)
+    model = "pix2pix" if kind == "generator" else "segmentation"
+    return Trained(
+        path=Path("run/checkpoints/step-00000500"),
+        task=Planted(kind, fields, predict),  # type: ignore[arg-type]  # only what evaluation uses
+        network=network or nn.Identity(),
+        normaliser=normaliser,
+        settings=resolve({"model": model, "data": ["x"], "out": "y", "steps": 1, **run}),
+        chip_px=source.schema.chip_px,
+        manifest_hash="0123456789abcdef" * 4,
+        parents=(),
+        seen=seen_by([source]),
+        device=torch.device("cpu"),
+    )
+
+
+def blurred(batch: ChipBatch) -> Tensor:
+    return nn.functional.avg_pool2d(batch.values["image"], 3, stride=1, padding=1).clamp(-1, 1)
+
+
+def noisy_labels(batch: ChipBatch) -> Tensor:
+    """Logits of the true classes, but the first four rows all of class 0; unknown pixels of class 3."""
+    truth = batch.values["label"].clone()
+    truth[:, :4] = 0
+    truth[truth == 255] = 3
+    return nn.functional.one_hot(truth, 9).movedim(-1, 1).float()
+
+
+def run(trained: Trained, source: ChipSource, out: Path, extractor: Trained | None = None, **values: Any) -> Evaluation:
+    settings = EvaluateSettings(checkpoint="run", data="data", out=str(out), **{"batch": 3, **values})
+    return evaluate_model(trained, source, settings, extractor=extractor)
+
+
+def batches(trained: Trained, source: ChipSource, split: str = "test") -> list[ChipBatch]:
+    return list(sweep(source, split, trained.fields, trained.normaliser, batch=8))
+
+
+def test_a_generator_gets_the_figures_of_its_images(source: ChipSource, tmp_path: Path) -> None:
+    trained = planted(source, "generator", blurred)
+    found = run(trained, source, tmp_path / "out")
+    scores, normaliser = ImageScores(), trained.normaliser
+    (batch,) = batches(trained, source)
+    made, real = blurred(batch), batch.values["image"]
+    each = scores.update(
+        normaliser.unit("image", made),
+        normaliser.unit("image", real),
+        batch.valid["image"],
+        normaliser.physical("image", made),
+        normaliser.physical("image", real),
+    )
+    assert found.record["figures"] == pytest.approx(scores.compute())
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert written["figures"]["psnr"] == pytest.approx(scores.compute()["psnr"])
+    assert written["data"] == {"name": "tiny", "identity": source.identity, "split": "test", "chips": TEST_CHIPS}
+    assert written["warnings"] == []
+    table = pq.read_table(tmp_path / "out" / "chips.parquet")
+    assert table["slot"].to_pylist() == source.of_split("test").tolist()
+    np.testing.assert_allclose(table["psnr"].to_numpy(), each["psnr"].numpy(), rtol=1e-12)
+    page = found.page.read_text()
+    assert f"pix2pix: PSNR {scores.compute()['psnr']:.2f} dB" in page
+    assert "http" not in re.sub(r"http://www.w3.org\S*", "", page)
+
+
+def small_unet() -> RsUNet:
+    """With weights of a size that lets something come through at its depth."""
+    torch.manual_seed(0)
+    net = RsUNet(4, 9, RsUNetNetwork(width=2))
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    return net.eval()
+
+
+def test_distances_tell_their_features_and_refuse_few_images(source: ChipSource, tmp_path: Path) -> None:
+    segmenter = planted(source, "segmentation", noisy_labels, network=small_unet())
+    trained = planted(source, "generator", lambda batch: batch.values["image"].clone())
+    found = run(trained, source, tmp_path / "a", segmenter).record["distances"]
+    assert [one["extractor"] for one in found] == ["band-statistics-4", "segmentation 0123456789ab"]
+    assert [one["dim"] for one in found] == [24, 16]
+    assert all(one["frechet"] is None and "25" in one["no_frechet"] for one in found[:1])
+    # Equal sets: nothing between them, and less than nothing by an unbiased estimate.
+    allowed = run(trained, source, tmp_path / "b", segmenter, allow_few=True).record["distances"]
+    assert [one["frechet"] for one in allowed] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert all(one["kernel"] < 1e-9 for one in allowed)
+    other = planted(source, "generator", blurred)
+    further = run(other, source, tmp_path / "c", segmenter, allow_few=True).record["distances"]
+    assert all(one["frechet"] > 1e-6 for one in further)
+
+
+def test_an_extractor_of_other_bands_is_refused(source: ChipSource, tmp_path: Path) -> None:
+    trained = planted(source, "generator", blurred)
+    segmenter = planted(source, "segmentation", noisy_labels, network=small_unet())
+    one_band = field(source, "image", None, ("B08",))
+    few = replace(trained, normaliser=Normaliser.fit([source], [one_band, *trained.fields[1:]]))
+    with pytest.raises(ModelError, match="unlike-bands"):
+        run(few, source, tmp_path, segmenter)
+    with pytest.raises(ModelError, match="not-a-segmenter"):
+        run(trained, source, tmp_path, trained)
+    with pytest.raises(ModelError, match="no-use"):
+        run(segmenter, source, tmp_path, segmenter)
+
+
+def test_a_segmenter_gets_one_confusion_matrix(source: ChipSource, tmp_path: Path) -> None:
+    trained = planted(source, "segmentation", noisy_labels)
+    found = run(trained, source, tmp_path / "out")
+    confusion = Confusion(9)
+    for batch in batches(trained, source):
+        confusion.update(noisy_labels(batch).argmax(1), seen_labels(batch))
+    wanted = confusion.compute()
+    assert found.record["confusion"] == confusion.matrix.tolist()
+    assert found.record["figures"]["miou"] == pytest.approx(wanted["miou"])
+    np.testing.assert_allclose([one["iou"] for one in found.record["classes"]], wanted["iou"])
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert written["classes"][0]["colour"] == "#419bdf"
+    absent = [one["name"] for one in written["classes"] if one["iou"] is None]
+    assert absent == [name["name"] for name, iou in zip(written["classes"], wanted["iou"], strict=True) if iou != iou]
+    page = found.page.read_text()
+    assert f"RS-UNet: mIoU {wanted['miou']:.3f}, accuracy {wanted['accuracy']:.3f}" in page
+    assert "What was taken for what" in page
+
+
+def test_best_median_and_worst_are_shown_each_as_it_was_scored(source: ChipSource, tmp_path: Path) -> None:
+    """Also where batch norm makes a chip depend on its neighbours: here an image gets the mean of its batch."""
+
+    def by_neighbours(batch: ChipBatch) -> Tensor:
+        return batch.values["image"] * 0.5 + batch.values["image"].mean(dim=0, keepdim=True)
+
+    trained = planted(source, "generator", by_neighbours)
+    found = run(trained, source, tmp_path, split="train", random_chips=2)
+    table = pq.read_table(tmp_path / "chips.parquet").to_pandas()
+    page = found.page.read_text()
+    ranked = table.sort_values("psnr", ascending=False, kind="stable")
+    for role, place in (("best", 0), ("worst", len(ranked) - 1), ("median", (len(ranked) - 1) // 2)):
+        row = ranked.iloc[place]
+        caption = rf"{role} of {len(ranked)}.{{0,40}}<span>{row.chip_id}</span> <span>PSNR {row.psnr:.2f} dB"
+        assert re.search(caption, page, re.DOTALL), role
+    assert page.count("<code>at random</code>") == 2
+
+
+def test_pictures_are_of_the_batches_that_were_scored(source: ChipSource, tmp_path: Path) -> None:
+    calls: list[tuple[int, ...]] = []
+
+    def watched(batch: ChipBatch) -> Tensor:
+        calls.append(tuple(key.slot for key in batch.chips))
+        return blurred(batch)
+
+    trained = planted(source, "generator", watched)
+    run(trained, source, tmp_path, split="train", random_chips=1, batch=4)
+    scored = -(-len(source.of_split("train")) // 4)
+    assert len(calls) > scored
+    assert set(calls[scored:]) <= set(calls[:scored])
+
+
+def test_the_same_evaluation_gives_the_same_bytes(source: ChipSource, tmp_path: Path) -> None:
+    trained = planted(source, "generator", blurred)
+    for name in ("a", "b"):
+        run(trained, source, tmp_path / name, threads=0 if name == "a" else 2)
+    for name in ("metrics.json", "chips.parquet", "report.html"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_chips_that_were_seen_are_refused_or_told(source: ChipSource, tmp_path: Path) -> None:
+    trained = planted(source, "generator", blurred)
+    honest = run(trained, source, tmp_path / "train", split="train")
+    assert "on chips that it was trained on" in honest.page.read_text()
+    assert honest.record["warnings"]
+    peeping = replace(trained, seen=seen_by([source], "test"))
+    with pytest.raises(ModelError, match=r"saw-held-out[\s\S]*allow_seen"):
+        run(peeping, source, tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+    allowed = run(peeping, source, tmp_path / "yes", allow_seen=True)
+    assert "on chips that it was trained on" in allowed.page.read_text()
+    # Without any lineage in common nothing is said.
+    other = run(replace(trained, seen=Seen.nothing()), source, tmp_path / "other", split="train")
+    assert other.record["warnings"] == []
+
+
+def test_chips_without_a_pixel_to_score_are_counted_and_not_shown(
+    source: ChipSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(*args: Any, **values: Any) -> Iterable[ChipBatch]:
+        for batch in sweep(*args, **values):
+            for name in ("image",):
+                batch.valid[name][:1] = False
+            yield batch
+
+    monkeypatch.setattr("rsmodels.evaluate.sweep", hidden)
+    trained = planted(source, "generator", blurred)
+    found = run(trained, source, tmp_path, batch=8)
+    assert found.record["figures"]["skipped"] == 1
+    assert found.record["figures"]["images"] == TEST_CHIPS - 1
+    assert found.record["distances"][0]["real"] == TEST_CHIPS - 1
+    assert f"best of {TEST_CHIPS - 1}" in found.page.read_text()
+    assert pq.read_table(tmp_path / "chips.parquet")["psnr"].null_count == 1
+
+
+def test_where_figures_go_unless_told(source: ChipSource, tmp_path: Path) -> None:
+    trained = replace(planted(source, "generator", blurred), path=tmp_path / "run" / "checkpoints" / "step-00000500")
+    settings = EvaluateSettings(checkpoint="run", data="data")
+    seen: list[tuple[int, int]] = []
+    found = evaluate_model(trained, source, settings, progress=lambda done, of: seen.append((done, of)))
+    assert found.out == tmp_path / "run" / "evaluations" / "step-00000500-tiny-test"
+    assert seen[-1] == (TEST_CHIPS, TEST_CHIPS)
