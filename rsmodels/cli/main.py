@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 import rsprep
-from rsmodels.cli import recipe, synth, train
+from rsmodels.cli import downstream, recipe, synth, train
 from rsprep.cli.main import run_app
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 train.register(app)
 synth.register(app)
+downstream.register(app)
 recipe.register(app)
 
 
