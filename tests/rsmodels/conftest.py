@@ -36,15 +36,16 @@ class TinySettings(CorpusSettings):
     """Deal the splits out from another chip on."""
     absurd: bool = False
     """Put absurd numbers into the chips of val and test."""
+    bands: tuple[str, ...] = BANDS
 
 
-def tiny_schema() -> Schema:
+def tiny_schema(bands: tuple[str, ...] = BANDS) -> Schema:
     config = make_config(
         {
             "aoi": "15,47,15.1,47.1",
             "out": "x",
             "grid": {"chip_size": SIDE, "block_px": 2 * SIDE},
-            "sentinel2": {"bands": BANDS},
+            "sentinel2": {"bands": bands},
             "start": "2021-06-01",
             "end": "2021-06-30",
         }
@@ -88,6 +89,7 @@ def tiny_chip(number: int, settings: TinySettings, split: str) -> dict[str, NDAr
         ground[:, :, :2] = np.nan
     if number % 5 == 0:
         ground[1:, 20:24, 8:12] = np.array([0, np.nan, 1 + 254 * np.sqrt(0.5)], np.float32)[:, None, None]  # flat
+    s2 = np.ascontiguousarray(s2[[BANDS.index(band) for band in settings.bands]])
     return {"s2": s2, "s2_valid": clear, "s1": s1, "lulc": classes, "terrain": ground}
 
 
@@ -128,7 +130,7 @@ def build_tiny(out: Path, *, chips: int = CHIPS, north: float = 5.3e6, **changes
         title="Tiny",
         settings=settings,
         inputs={"seed": str(settings.seed)},
-        schema=tiny_schema(),
+        schema=tiny_schema(settings.bands),
         chips=planned(),
         make=make_tiny,
     )

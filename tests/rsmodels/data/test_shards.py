@@ -89,24 +89,22 @@ def test_fields_come_with_their_masks_and_bands(tiny_dataset: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def breakable(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def breakable(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> ChipSource:
     copy = tmp_path_factory.mktemp("damage") / "tiny"
     shutil.copytree(tiny_dataset, copy)
-    return copy
+    return ChipSource.open(copy)
 
 
-def read_shard(dataset: Path, name: str, *, zarr_only: bool = False) -> None:
-    source = ChipSource.open(dataset)
+def read_shard(source: ChipSource, name: str, *, zarr_only: bool = False) -> None:
     reader = ChipReader(source.path, source.schema, name, zarr_only=zarr_only)
     for slot in range(source.schema.slots_per_shard):
         chip(reader, slot)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), name=st.sampled_from(("s2", "lulc")))
-def test_any_flipped_bit_is_caught(breakable: Path, place: float, bit: int, name: str) -> None:
-    source = ChipSource.open(breakable)
-    file = shard_file(source.path, source.schema, name, 0)
+def test_any_flipped_bit_is_caught(breakable: ChipSource, place: float, bit: int, name: str) -> None:
+    file = shard_file(breakable.path, breakable.schema, name, 0)
     whole = file.read_bytes()
     damaged = bytearray(whole)
     damaged[int(place * len(whole))] ^= 1 << bit
@@ -119,11 +117,10 @@ def test_any_flipped_bit_is_caught(breakable: Path, place: float, bit: int, name
 
 
 @pytest.mark.parametrize("zarr_only", [False, True])
-def test_what_is_missing_raises(breakable: Path, zarr_only: bool) -> None:
-    source = ChipSource.open(breakable)
-    file = shard_file(source.path, source.schema, "s1", 0)
+def test_what_is_missing_raises(breakable: ChipSource, zarr_only: bool) -> None:
+    file = shard_file(breakable.path, breakable.schema, "s1", 0)
     whole = file.read_bytes()
-    index = bytearray(whole[-(source.schema.slots_per_shard * 16 + 4) : -4])
+    index = bytearray(whole[-(breakable.schema.slots_per_shard * 16 + 4) : -4])
     index[16:32] = b"\xff" * 16
     absent = whole[: -len(index) - 4] + bytes(index) + google_crc32c.value(bytes(index)).to_bytes(4, "little")
     try:
@@ -141,11 +138,10 @@ def test_what_is_missing_raises(breakable: Path, zarr_only: bool) -> None:
     read_shard(breakable, "s1", zarr_only=zarr_only)
 
 
-def test_an_index_that_points_beyond_the_file_is_caught(breakable: Path) -> None:
-    source = ChipSource.open(breakable)
-    file = shard_file(source.path, source.schema, "s1", 0)
+def test_an_index_that_points_beyond_the_file_is_caught(breakable: ChipSource) -> None:
+    file = shard_file(breakable.path, breakable.schema, "s1", 0)
     whole = file.read_bytes()
-    size = source.schema.slots_per_shard * 16
+    size = breakable.schema.slots_per_shard * 16
     index = np.frombuffer(whole[-size - 4 : -4], "<u8").copy()
     index[0] = len(whole)
     try:
