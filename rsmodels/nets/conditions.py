@@ -74,7 +74,8 @@ def planes(condition: Condition, values: Mapping[str, Tensor]) -> Tensor:
 def checked(conditions: Sequence[Condition], values: Mapping[str, Tensor], side: int) -> list[Tensor]:
     """Planes of every condition at its own resolution; each side divides `side`, or ModelError `odd-size`."""
     found = [planes(condition, values) for condition in conditions]
-    if any(tensor.ndim == 4 and tensor.is_contiguous() for tensor in values.values()):
+    last = torch.channels_last
+    if not any(given.is_contiguous(memory_format=last) and not given.is_contiguous() for given in _images(values)):
         found = [tensor.contiguous() for tensor in found]  # one order of memory, the caller's
     for condition, tensor in zip(conditions, found, strict=True):
         height, width = tensor.shape[-2:]
@@ -86,6 +87,10 @@ def checked(conditions: Sequence[Condition], values: Mapping[str, Tensor], side:
                 remedy=f"a square of {side} pixels, or of a whole fraction of that, such as {side // 2}",
             )
     return found
+
+
+def _images(values: Mapping[str, Tensor]) -> list[Tensor]:
+    return [tensor for tensor in values.values() if tensor.ndim == 4]
 
 
 def stacked(conditions: Sequence[Condition], found: Sequence[Tensor], side: int) -> Tensor:

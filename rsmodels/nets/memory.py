@@ -6,7 +6,7 @@ import ctypes
 import platform
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
-"""Parameters of mallopt(3)."""
+"""Parameters of mallopt(3); a threshold of -1 never trims."""
 
 
 def keep_freed_memory() -> bool:
@@ -14,10 +14,10 @@ def keep_freed_memory() -> bool:
 
     glibc gives every block above 32 MiB back to the system at once, and each new one is then paged in anew, which
     took a third of the time of a training step on a CPU. The price: the process holds on to its peak. Only on Linux
-    with glibc; where the memory of a GPU is used, nothing changes.
+    with glibc; memory of a GPU is not concerned.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    wanted = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 2**26))
+    wanted = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_TOP_PAD, 2**26))
     return all(mallopt(parameter, value) == 1 for parameter, value in wanted)
