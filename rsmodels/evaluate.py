@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,9 @@ from rsmodels.report.pictures import colours_of
 from rsmodels.train.load import Trained, load
 from rsprep.config import Section, make_settings
 from rsprep.files import appearing, write_text
+from rsprep.job.progress import Progress, Silent
 
 RECORD, CHIPS, PAGE = "metrics.json", "chips.parquet", "report.html"
-Watcher = Callable[[int, int], None]
-"""Told after each batch how many chips are done, and of how many."""
 
 
 class EvaluateSettings(Section):
@@ -69,10 +68,14 @@ class Evaluation:
         return self.out / PAGE
 
 
-def evaluate(settings: EvaluateSettings | Mapping[str, Any], *, progress: Watcher | None = None) -> Evaluation:
+def evaluate(settings: EvaluateSettings | Mapping[str, Any], *, progress: Progress | None = None) -> Evaluation:
     """Evaluate a generator or a segmenter.
 
     Writes ``metrics.json``, ``chips.parquet`` (scores of each chip) and ``report.html``.
+
+    Parameters
+    ----------
+    progress : who watches; nobody by default.
 
     Raises
     ------
@@ -92,20 +95,19 @@ def evaluate_model(
     settings: EvaluateSettings,
     *,
     extractor: Trained | None = None,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """The same for a model and a data set that are open; see `evaluate`."""
+    watcher = progress or Silent()
     warnings = _seen(trained, source, settings)
     judge = _judge(trained, source, extractor, settings)
     slots = source.of_split(settings.split)
     parts = []
     with closing(_batches(trained, source, settings.split, settings)) as batches:
-        done = 0
+        watcher.stage("evaluate", total=len(slots), unit="chips")
         for batch in batches:
             parts.append(judge.update(batch))
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(slots))
+            watcher.advance(len(batch))
     scores = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     record = {
         "format": 1,
@@ -154,8 +156,8 @@ def _judge(trained: Trained, source: ChipSource, extractor: Trained | None, sett
 
 def _batches(
     trained: Trained, source: ChipSource, chips: str | NDArray[np.int64], settings: EvaluateSettings
-) -> Generator[ChipBatch, None, None]:
-    yield from sweep(
+) -> Generator[ChipBatch]:
+    return sweep(
         source,
         chips if isinstance(chips, str) else chips.tolist(),
         trained.fields,

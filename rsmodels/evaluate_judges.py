@@ -94,7 +94,7 @@ class GeneratorJudge:
         ]
         top = f"{ERROR_TOP:g} and above"
         ramp = Ramp(name="difference", stops=ERROR_STOPS, low="0", high=top)
-        note = "Difference: mean over the bands, of the range of each band that the model was trained on."
+        note = "Difference: mean over the bands, on the scale of 0 to 1 on which the images are compared."
         return Legend(classes=tuple(dict.fromkeys(classes)), ramps=(ramp,), note=note)
 
     def update(self, batch: ChipBatch) -> dict[str, NDArray[np.float64]]:
@@ -115,8 +115,17 @@ class GeneratorJudge:
         return {
             "figures": self.scores.compute(),
             "statistics": getattr(self.trained.settings, "statistics", "running"),
-            "range": "each band from the 0.1 to the 99.9 percentile of its training pixels; values outside are cut off",
+            "range": self._range(),
             "distances": [one.record(allow_few=allow_few) for one in self.compared],
+        }
+
+    def _range(self) -> dict[str, Any]:
+        """What 0 and 1 of the scale stand for on which images are compared: physical units, one number a band."""
+        scaling = self.normaliser[IMAGE]
+        return {
+            "curve": scaling.curve,
+            "low": [value * scaling.scale for value in scaling.low],
+            "high": [value * scaling.scale for value in scaling.high],
         }
 
     def words(self, scores: Mapping[str, NDArray[np.float64]], place: int) -> str:

@@ -86,7 +86,7 @@ def _figures(record: Mapping[str, Any]) -> TableSection:
     rows = [(title, _number(figures[name], digits), better) for name, title, digits, better in wanted]
     notes = [f"Warning: {warning}." for warning in record["warnings"]]
     if record["kind"] == "generator":
-        notes.append(f"Means over {figures['images']:,} images, valid pixels only; {record['range']}.")
+        notes.append(f"Means over {figures['images']:,} images, valid pixels only. {_scale(record['range'])}")
         if figures["skipped"]:
             notes.append(f"{figures['skipped']:,} without a valid pixel were left out.")
         if figures["equal"]:
@@ -100,6 +100,12 @@ def _figures(record: Mapping[str, Any]) -> TableSection:
         if absent:
             notes.append(f"Neither in the labels nor predicted, and not in the mean: {', '.join(absent)}.")
     return TableSection(title="Figures", header=("", "value", "better"), rows=rows, note=" ".join(notes))
+
+
+def _scale(limits: Mapping[str, Any]) -> str:
+    ends = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in zip(limits["low"], limits["high"], strict=True))
+    root = "root of reflectance" if limits["curve"] == "root" else "reflectance"
+    return f"PSNR, SSIM and squared error compare the {root}, each band over the range of its training ({ends})."
 
 
 def _over_chips(scores: Mapping[str, NDArray[np.float64]]) -> TableSection:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 import rsprep
-from rsmodels.cli import downstream, recipe, synth, train
+from rsmodels.cli import downstream, evaluate, recipe, synth, train
 from rsprep.cli.main import run_app
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 train.register(app)
+evaluate.register(app)
 synth.register(app)
 downstream.register(app)
 recipe.register(app)

@@ -102,6 +102,8 @@ def _block(section: Section) -> dict[str, Any]:
         return {**block, "kind": "table"}
     if isinstance(section, LinesSection):
         keys = [(charts.line_key(i), one.name) for i, one in enumerate(section.series)]
+        if len(keys) == 1 and keys[0][1] in (section.y_label, section.title):
+            keys = []
         band = any(one.low is not None for one in section.series)
         drawn = {
             "kind": "chart",

@@ -31,8 +31,8 @@ RIGHT, WRONG = "#f4f1ea", "#7a1f3d"
 ERROR_TOP = 0.25
 """Error that the darkest colour stands for, and all above it; 1 is the whole range of the band."""
 ERROR_STOPS = ("#fbf6ea", "#f2cf95", "#dd8f63", "#ab4c62", "#5a2a5c", "#241433")
-GAMMA = 1.3
-"""Brightens reflectance as the pictures of a build's report do."""
+GAMMA = 2.0
+"""Reflectance is shown by its root, whether or not the normaliser has taken it already: linear, land would be dark."""
 
 
 def paint(
@@ -61,7 +61,9 @@ def paint(
         known = (colours or {}).get(field.name) or class_colours(len(field.classes))
         pictures = [_classes(chip, known) for chip in values.numpy()]
     elif field.kind == "optical":
-        pictures = _optical(field, normaliser.unit(field.name, values).float().numpy())
+        # Pictures of a camera, which have no scale to reflectance, come with a curve of their own.
+        linear = normaliser[field.name].curve == "linear" and normaliser[field.name].scale != 1.0
+        pictures = _optical(field, normaliser.unit(field.name, values).float().numpy(), linear=linear)
     elif field.kind == "radar":
         pictures = _radar(field, normaliser.physical(field.name, values).double().numpy())
     elif field.kind == "terrain":
@@ -127,14 +129,12 @@ def _classes(indices: NDArray[Any], known: Sequence[str]) -> Rgb:
     return hatched(table[np.where(there, indices, 0)], there)
 
 
-def _optical(field: Field, unit: NDArray[Any]) -> list[Rgb]:
-    """`unit`: (B, C, y, x) on 0 to 1."""
+def _optical(field: Field, unit: NDArray[Any], *, linear: bool) -> list[Rgb]:
+    """`unit`: (B, C, y, x) on 0 to 1; `linear`: as reflectance is."""
     bands = field.bands or ()
     true_colour = set(TRUE_COLOUR) <= set(bands)
     shown = [bands.index(name) for name in TRUE_COLOUR] if true_colour else list(range(3 if unit.shape[1] >= 3 else 1))
-    # Pictures of a camera come with their gamma; reflectance is linear and would look dark.
-    reflectance = bool(bands) and bands[0].startswith("B")
-    curved = np.clip(unit[:, shown], 0.0, 1.0) ** (1.0 / GAMMA if reflectance else 1.0)
+    curved = np.clip(unit[:, shown], 0.0, 1.0) ** (1.0 / GAMMA if linear else 1.0)
     pictures = np.moveaxis(palette.to_uint8(curved, 0.0, 1.0), 1, -1)
     return [np.ascontiguousarray(one) if len(shown) == 3 else _grey(one[..., 0]) for one in pictures]
 

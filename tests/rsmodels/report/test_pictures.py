@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,10 +35,11 @@ TERRAIN = Field(name="terrain", variable="terrain", kind="terrain", bands=("elev
 MASK = Field(name="cloud", variable="cloud", kind="mask")
 
 
-def normaliser() -> Normaliser:
+def normaliser(**optical_changes: Any) -> Normaliser:
     optical = Scaling(
         field=OPTICAL, dtype="int16", fill=-32768, nodata=-32768, scale=1e-4, low=(0,) * 4, high=(4000,) * 4
     )
+    optical = replace(optical, **optical_changes)
     radar = Scaling(
         field=RADAR, dtype="float32", fill=float("nan"), nodata=float("nan"), low=(-12, -18), high=(-7, -13)
     )
@@ -56,9 +59,16 @@ def test_true_colour_is_red_green_blue_and_is_clamped_before_the_cast() -> None:
     assert first.shape == (8, 8, 3)
     red, green, blue = first[0, 0].tolist()
     assert (red, blue) == (255, 0)
-    assert 127 < green < 170
+    assert green == 180  # the root of one half
     assert (second == 255).all()
     assert (paint(OPTICAL, torch.full((1, 4, 8, 8), -3.0), normaliser())[0] == 0).all()
+
+
+def test_the_root_is_taken_once_and_not_of_camera_pictures() -> None:
+    half = torch.zeros(1, 4, 4, 4)
+    assert (paint(OPTICAL, half, normaliser(curve="root"))[0] == 128).all()
+    assert (paint(OPTICAL, half, normaliser(scale=1.0))[0] == 128).all()
+    assert (paint(OPTICAL, half, normaliser())[0] == 180).all()
 
 
 def test_brighter_ground_is_brighter_in_every_picture_alike() -> None:
