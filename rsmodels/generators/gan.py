@@ -114,7 +114,7 @@ class GanTask:
             parts["g_adversarial"] = losses.gan_loss(fake, True, weights.adversarial, for_generator=True)
             total = total + weights.adversarial_weight * parts["g_adversarial"]
             if weights.feature_matching:
-                pairs = [feature.chunk(2) for feature in features[:-1]]
+                pairs = [feature.chunk(2) for feature in features]
                 parts["features"] = losses.feature_matching([fake for _, fake in pairs], [real for real, _ in pairs])
                 total = total + weights.feature_matching * parts["features"]
         return total, parts

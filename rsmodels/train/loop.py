@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -146,6 +147,7 @@ def make_loader(settings: RunSettings, material: Material, normaliser: Normalise
 
 def make_fabric(settings: RunSettings) -> Fabric:
     """Devices and precision as the settings have them."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it does is in the run's page
     gpu = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
     return Fabric(
         accelerator="cuda" if gpu else "cpu",

@@ -29,7 +29,7 @@ def not_finite(run: Path, step: int, phase: str, batch: ChipBatch, parts: Mappin
     about = {
         "step": step,
         "phase": phase,
-        "loss": {name: str(float(value)) for name, value in parts.items()},
+        "loss": {name: str(float(value.detach())) for name, value in parts.items()},
         "chips": [key._asdict() for key in batch.chips],
     }
     (folder / "about.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")

@@ -16,23 +16,25 @@ from typing import Any
 import torch
 import yaml
 from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessException
 
 from rsmodels.data.loader import sweep
 from rsmodels.data.normalise import Normaliser
-from rsmodels.errors import ModelError
+from rsmodels.errors import ModelError, TrainError
 from rsmodels.tasks.base import Rows
 from rsmodels.tasks.models import model, resolve
 from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
 from rsmodels.train import checkpoint
 from rsmodels.train.log import SHOWN, Log, write_run_page, write_samples
 from rsmodels.train.loop import Trainer, make_fabric, make_loader
+from rsmodels.train.relay import relayed
 from rsmodels.train.save import restore, save
 from rsmodels.train.setup import Material, fit_normaliser, gather, held_out, make_task
 from rsprep.config import dump_config
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
 
-CONFIG = "config.yaml"
+CONFIG, LOCK = "config.yaml", ".lock"
 THREADS = "loading.threads"
 """Changes no batch, so it may differ when a run goes on."""
 
@@ -71,16 +73,37 @@ def train(settings: RunSettings | Mapping[str, Any], *, progress: Progress | Non
     run = Path(checked.out)
     _check_resumes(run, checked)
     material = gather(checked)
-    watcher = progress or Silent()
     with _alone(run):
         write_text(run / CONFIG, dump_config(checked))
-        fabric = make_fabric(checked)
-        outcome: TrainOutcome = fabric.launch(_train, checked, material, run, watcher)  # type: ignore[arg-type]  # its stub knows no arguments
-    return outcome
+        if checked.devices > 1:
+            return _train_apart(checked, run, progress or Silent())
+        return TrainOutcome(run=run, **_train(make_fabric(checked), checked, material, run, progress or Silent()))
 
 
-def _train(fabric: Fabric, settings: RunSettings, material: Material, run: Path, watcher: Progress) -> TrainOutcome:
+def _train_apart(settings: RunSettings, run: Path, watcher: Progress) -> TrainOutcome:
+    """The run in several processes, each of which opens the data for itself."""
+    with relayed(watcher) as relay:
+        try:
+            found: dict[str, Any] = make_fabric(settings).launch(_train, settings, None, run, relay)  # type: ignore[arg-type]  # its stub knows no arguments
+        except ProcessException as error:
+            raise TrainError(
+                "process-failed",
+                "one of the processes failed, and the others were stopped",
+                value=_last_line(str(error)),
+                remedy="the same command goes on from the last checkpoint; with --devices 1 the error is told in full",
+            ) from error
+    return TrainOutcome(run=run, **found)
+
+
+def _last_line(trace: str) -> str:
+    return next((line for line in reversed(trace.splitlines()) if line.strip()), "")
+
+
+def _train(
+    fabric: Fabric, settings: RunSettings, material: Material | None, run: Path, watcher: Progress
+) -> dict[str, Any]:
     """The run in one process; under several devices there are as many of it."""
+    material = material or gather(settings)
     chief = fabric.is_global_zero
     watcher = watcher if chief else Silent()
     found = checkpoint.newest(run)
@@ -100,7 +123,7 @@ def _train(fabric: Fabric, settings: RunSettings, material: Material, run: Path,
     limit = min(material.steps, settings.max_steps or material.steps)
     if trainer.step < limit:
         _loop(trainer, keeper, limit, watcher)
-    return TrainOutcome(run=run, step=trainer.step, steps=material.steps, scores=keeper.scores)
+    return {"step": trainer.step, "steps": material.steps, "scores": keeper.scores}
 
 
 def _loop(trainer: Trainer, keeper: _Keeper, limit: int, watcher: Progress) -> None:
@@ -213,7 +236,7 @@ def _check_resumes(run: Path, settings: RunSettings) -> None:
         raise ModelError("not-a-folder", "--out is a file", value=str(run), remedy="choose another --out")
     file = run / CONFIG
     if not file.is_file():
-        if run.is_dir() and any(run.iterdir()):
+        if run.is_dir() and any(file.name != LOCK for file in run.iterdir()):
             raise ModelError(
                 "not-a-run",
                 "--out holds other files",
@@ -250,7 +273,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str 
 def _alone(run: Path) -> Iterator[None]:
     """Hold the run's lock: two processes in one run would tear it."""
     run.mkdir(parents=True, exist_ok=True)
-    with (run / ".lock").open("w") as lock:
+    with (run / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

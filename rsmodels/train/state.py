@@ -56,13 +56,19 @@ def restore_optimisers(optimisers: Mapping[str, Optimizer], tensors: Mapping[str
     records = json.loads(rest)
     for phase, optimiser in optimisers.items():
         record = records[phase]
+        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         state: dict[int, dict[str, Any]] = {}
         for key, value in tensors.items():
             owner, index, name = key.split("/")
             if owner == phase:
-                state.setdefault(int(index), {})[name] = value
+                state.setdefault(int(index), {})[name] = _laid_out_as(weights[int(index)], value)
         for key, value in record["numbers"].items():
             index, name = key.split("/")
             state.setdefault(int(index), {})[name] = value
         groups = [{**group, "betas": tuple(group["betas"])} for group in record["param_groups"]]
         optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _laid_out_as(weight: Tensor, moment: Tensor) -> Tensor:
+    """A moment in the memory order of its weight: the fused optimiser goes through both as they lie in memory."""
+    return torch.empty_like(weight, dtype=moment.dtype).copy_(moment) if moment.shape == weight.shape else moment
