@@ -51,6 +51,7 @@ def train(
 
     The same command again goes on where it stopped. Options override the recipe given by --config, and that a preset.
     """
+    from rsmodels.nets.memory import keep_freed_memory
     from rsmodels.train.run import train as run_training
     from rsprep.config import read_config
 
@@ -60,6 +61,7 @@ def train(
     override(values, precision=precision, device=device, devices=devices, save_every=save_every)
     override(values, max_time=None if max_time is None else seconds(max_time))
     override_section(values, "loading", window=window)
+    keep_freed_memory()  # the process is ours, and ends with the run
     with watcher() as progress:
         outcome = run_training(values, progress=progress)
     end = "done" if outcome.finished else "stopped as told; the same command goes on"

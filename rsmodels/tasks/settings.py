@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rsmodels.data.augment import Augment
+from rsmodels.data.fit import Normalise
 from rsprep.config import Section
 from rsprep.errors import ConfigError
 
@@ -62,6 +63,7 @@ class RunSettings(Section):
     keep: int = Field(2, ge=1, description="checkpoints that stay, besides the best one")
     validate_chips: int = Field(128, ge=1, description="most chips that a validation takes")
     schedule: Schedule = Schedule()
+    normalise: Normalise = Normalise()
     augment: Augment = Augment(turn=False)
     loading: Loading = Loading()
 

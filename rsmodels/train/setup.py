@@ -92,7 +92,13 @@ def fields_of(settings: RunSettings, source: ChipSource) -> tuple[Field, ...]:
 def fit_normaliser(settings: RunSettings, material: Material) -> Normaliser:
     """Statistics of the training chips; of real ones alone where there are any, so that a mix changes no input."""
     real = [source for source in material.sources if not source.chips.synthetic.all()]
-    return Normaliser.fit(real or list(material.sources), material.fields, split=settings.split, seed=settings.seed)
+    return Normaliser.fit(
+        real or list(material.sources),
+        material.fields,
+        split=settings.split,
+        seed=settings.seed,
+        how=settings.normalise,
+    )
 
 
 def make_task(settings: RunSettings, normaliser: Normaliser, chip_px: int) -> Task:
