@@ -21,7 +21,17 @@ from rsmodels.metrics.frechet import Moments, frechet_distance, kernel_distance
 from rsmodels.metrics.image import ImageScores
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.report.page import Ramp
-from rsmodels.report.pictures import ERROR_STOPS, ERROR_TOP, RIGHT, WRONG, class_colours, error_map, mistakes, paint
+from rsmodels.report.pictures import (
+    ERROR_STOPS,
+    ERROR_TOP,
+    RIGHT,
+    WRONG,
+    class_colours,
+    error_map,
+    key_of,
+    mistakes,
+    paint,
+)
 from rsmodels.tasks.segmentation import seen_labels
 from rsmodels.train.load import Trained
 from rsprep.report.data import Rgb
@@ -94,7 +104,9 @@ class GeneratorJudge:
         ]
         top = f"{ERROR_TOP:g} and above"
         ramp = Ramp(name="difference", stops=ERROR_STOPS, low="0", high=top)
-        note = "Difference: mean over the bands, on the scale of 0 to 1 on which the images are compared."
+        keys = [key_of(field, self.normaliser) for field in self.trained.fields]
+        keys.append("difference: mean over the bands, on the scale of 0 to 1 on which the images are compared")
+        note = _sentence(keys)
         return Legend(classes=tuple(dict.fromkeys(classes)), ramps=(ramp,), note=note)
 
     def update(self, batch: ChipBatch) -> dict[str, NDArray[np.float64]]:
@@ -242,7 +254,8 @@ class SegmenterJudge:
     def legend(self) -> Legend:
         signs = (("wrong class", WRONG), ("right class", RIGHT))
         classes = (*_named(self.field.classes, self.colours[LABEL]), *signs)
-        return Legend(classes=classes, ramps=(), note="Hatched: no data, or a class that is not known.")
+        keys = [key_of(self.normaliser.field(IMAGE), self.normaliser), "hatched: no data, or a class that is not known"]
+        return Legend(classes=classes, ramps=(), note=_sentence(keys))
 
     def update(self, batch: ChipBatch) -> dict[str, NDArray[np.float64]]:
         found, truth = self._classes(batch), seen_labels(batch).cpu()
@@ -280,3 +293,8 @@ class SegmenterJudge:
 
 def _named(classes: Sequence[str], colours: Sequence[str] | None) -> list[tuple[str, str]]:
     return list(zip(classes, colours or class_colours(len(classes)), strict=True))
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = "; ".join(part for part in parts if part)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -95,7 +95,8 @@ def _figures(record: Mapping[str, Any]) -> TableSection:
             notes.append(f"Batch norm used the statistics of each batch of {record['batch']}, as in the settings.")
     else:
         notes.append(f"From one confusion matrix of {figures['pixels']:,} pixels.")
-        notes.append(f"{figures['ignored']:,} of unknown class or without data do not count.")
+        if figures["ignored"]:
+            notes.append(f"{figures['ignored']:,} of unknown class or without data do not count.")
         absent = [one["name"].replace("_", " ") for one in record["classes"] if math.isnan(one["iou"])]
         if absent:
             notes.append(f"Neither in the labels nor predicted, and not in the mean: {', '.join(absent)}.")
@@ -131,7 +132,10 @@ def _distances(distances: Sequence[Mapping[str, Any]]) -> TableSection:
         )
         for one in distances
     ]
-    notes = ["Smaller is closer. Figures of two extractors cannot be compared; none of them is the usual FID."]
+    notes = [
+        "Smaller is closer. Figures of two extractors cannot be compared, nor Fréchet distances of different "
+        "numbers of images: fewer make it larger. None of them is the usual FID."
+    ]
     notes += sorted(
         {f"No distance: {one[key]}." for one in distances for key in ("no_frechet", "no_kernel") if key in one}
     )

@@ -31,8 +31,10 @@ RIGHT, WRONG = "#f4f1ea", "#7a1f3d"
 ERROR_TOP = 0.25
 """Error that the darkest colour stands for, and all above it; 1 is the whole range of the band."""
 ERROR_STOPS = ("#fbf6ea", "#f2cf95", "#dd8f63", "#ab4c62", "#5a2a5c", "#241433")
-GAMMA = 2.0
-"""Reflectance is shown by its root, whether or not the normaliser has taken it already: linear, land would be dark."""
+WHITE = 0.3
+"""Reflectance that true colour shows as white, the same for all bands so that hues stay: little land is brighter."""
+GAMMA = 1.3
+"""Brightens true colour as the pictures of a build's report do."""
 
 
 def paint(
@@ -45,9 +47,9 @@ def paint(
 ) -> list[Rgb]:
     """A picture for each chip of a batch.
 
-    Optical: red, green and blue where there are B04, B03 and B02, else the first three bands, or one in grey, each over
-    the range of the normaliser. Radar: VV, VH and VV−VH over fixed ranges of dB. Terrain: its hillshade. Classes: in
-    their colours. Masks: dark and white.
+    Optical: true colour over one range of reflectance where there are B04, B03 and B02; else the first three bands, or
+    one in grey, each over the range of the normaliser. Radar: VV, VH and VV−VH over fixed ranges of dB. Terrain: its
+    hillshade. Classes: in their colours. Masks: dark and white. `key_of` puts it into words.
 
     Parameters
     ----------
@@ -61,9 +63,7 @@ def paint(
         known = (colours or {}).get(field.name) or class_colours(len(field.classes))
         pictures = [_classes(chip, known) for chip in values.numpy()]
     elif field.kind == "optical":
-        # Pictures of a camera, which have no scale to reflectance, come with a curve of their own.
-        linear = normaliser[field.name].curve == "linear" and normaliser[field.name].scale != 1.0
-        pictures = _optical(field, normaliser.unit(field.name, values).float().numpy(), linear=linear)
+        pictures = _optical(field, values, normaliser)
     elif field.kind == "radar":
         pictures = _radar(field, normaliser.physical(field.name, values).double().numpy())
     elif field.kind == "terrain":
@@ -129,14 +129,45 @@ def _classes(indices: NDArray[Any], known: Sequence[str]) -> Rgb:
     return hatched(table[np.where(there, indices, 0)], there)
 
 
-def _optical(field: Field, unit: NDArray[Any], *, linear: bool) -> list[Rgb]:
-    """`unit`: (B, C, y, x) on 0 to 1; `linear`: as reflectance is."""
+def _optical(field: Field, values: Tensor, normaliser: Normaliser) -> list[Rgb]:
+    shown, limits = _bands_shown(field, normaliser)
+    if limits is None:
+        picture = normaliser.unit(field.name, values)[:, shown].numpy()
+    else:
+        low, high = limits
+        reflectance = normaliser.physical(field.name, values)[:, shown].double().numpy()
+        picture = np.clip((reflectance - low) / (high - low), 0.0, 1.0) ** (1.0 / GAMMA)
+    painted = np.moveaxis(palette.to_uint8(picture, 0.0, 1.0), 1, -1)
+    return [np.ascontiguousarray(one) if len(shown) == 3 else _grey(one[..., 0]) for one in painted]
+
+
+def _bands_shown(field: Field, normaliser: Normaliser) -> tuple[list[int], tuple[float, float] | None]:
+    """Positions of the bands to show, and the reflectance that is black and white; None: as the normaliser has it."""
+    bands, scaling = field.bands or (), normaliser[field.name]
+    if not set(TRUE_COLOUR) <= set(bands):
+        return list(range(3 if len(bands) >= 3 else 1)), None
+    shown = [bands.index(name) for name in TRUE_COLOUR]
+    if scaling.scale == 1.0:  # not told to be reflectance
+        return shown, None
+    low = min(scaling.low[band] for band in shown) * scaling.scale
+    high = max(scaling.high[band] for band in shown) * scaling.scale
+    # Where all ground is darker or far brighter, as on snow, the range follows it.
+    return shown, (min(low, 0.05), min(high, max(WHITE, 3 * low)))
+
+
+def key_of(field: Field, normaliser: Normaliser) -> str:
+    """How to read the pictures of a field, in words; classes need none."""
     bands = field.bands or ()
-    true_colour = set(TRUE_COLOUR) <= set(bands)
-    shown = [bands.index(name) for name in TRUE_COLOUR] if true_colour else list(range(3 if unit.shape[1] >= 3 else 1))
-    curved = np.clip(unit[:, shown], 0.0, 1.0) ** (1.0 / GAMMA if linear else 1.0)
-    pictures = np.moveaxis(palette.to_uint8(curved, 0.0, 1.0), 1, -1)
-    return [np.ascontiguousarray(one) if len(shown) == 3 else _grey(one[..., 0]) for one in pictures]
+    if field.kind == "optical":
+        shown, limits = _bands_shown(field, normaliser)
+        names = ", ".join(bands[i] for i in shown) if bands else field.variable
+        range_ = "each over its range" if limits is None else f"reflectance {limits[0]:.2f} to {limits[1]:.2f}"
+        return f"{field.name}: {names}, {range_}"
+    if field.kind == "radar" and {"VV", "VH"} <= set(bands):
+        ranges = (("red VV", S1_RANGES["VV"]), ("green VH", S1_RANGES["VH"]), ("blue VV−VH", S1_DIFFERENCE))
+        told = ", ".join(f"{name} {low:.0f} to {high:.0f} dB" for name, (low, high) in ranges)
+        return f"{field.name}: {told}".replace("-", "−")
+    return f"{field.name}: hillshade" if field.kind == "terrain" else ""
 
 
 def _radar(field: Field, decibels: NDArray[Any]) -> list[Rgb]:

@@ -22,6 +22,7 @@ from rsmodels.report.pictures import (
     colours_of,
     error_map,
     grid_png,
+    key_of,
     mistakes,
     paint,
 )
@@ -50,33 +51,50 @@ def normaliser(**optical_changes: Any) -> Normaliser:
     return Normaliser(scalings={one.field.name: one for one in (optical, radar, *rest)})
 
 
+def as_values(reflectance: Tensor) -> Tensor:
+    """Reflectance (..., y, x) as the normaliser below has it: 0 to 0.4 becomes −1 to 1."""
+    return reflectance / 0.2 - 1.0
+
+
 def test_true_colour_is_red_green_blue_and_is_clamped_before_the_cast() -> None:
-    values = torch.full((2, 4, 8, 8), -1.0)
-    values[0, 2], values[0, 1], values[0, 0] = 1.0, 0.0, -1.0
-    values[1] = 1.7  # a wrap would make this dark
-    first, second = paint(OPTICAL, values, normaliser())
+    reflectance = torch.zeros(2, 4, 8, 8)
+    reflectance[0, 2], reflectance[0, 1] = 0.3, 0.15
+    reflectance[1] = 0.6  # a wrap would make this dark
+    first, second = paint(OPTICAL, as_values(reflectance), normaliser())
     assert first.dtype == np.uint8
     assert first.shape == (8, 8, 3)
-    red, green, blue = first[0, 0].tolist()
-    assert (red, blue) == (255, 0)
-    assert green == 180  # the root of one half
+    assert first[0, 0].tolist() == [255, round(255 * 0.5 ** (1 / 1.3)), 0]
     assert (second == 255).all()
     assert (paint(OPTICAL, torch.full((1, 4, 8, 8), -3.0), normaliser())[0] == 0).all()
 
 
-def test_the_root_is_taken_once_and_not_of_camera_pictures() -> None:
-    half = torch.zeros(1, 4, 4, 4)
-    assert (paint(OPTICAL, half, normaliser(curve="root"))[0] == 128).all()
-    assert (paint(OPTICAL, half, normaliser(scale=1.0))[0] == 128).all()
-    assert (paint(OPTICAL, half, normaliser())[0] == 180).all()
+def test_true_colour_looks_the_same_whatever_the_curve_of_the_normaliser() -> None:
+    share = torch.linspace(0, 1, 64).repeat(4, 64, 1)[None]
+    linear = paint(OPTICAL, share * 2 - 1, normaliser())[0]
+    root = paint(OPTICAL, share.sqrt() * 2 - 1, normaliser(curve="root"))[0]
+    assert np.abs(linear.astype(int) - root).max() <= 1
+    # Pictures of a camera are shown as they are.
+    assert (paint(OPTICAL, torch.zeros(1, 4, 4, 4), normaliser(scale=1.0))[0] == 128).all()
 
 
 def test_brighter_ground_is_brighter_in_every_picture_alike() -> None:
-    ramp = torch.linspace(-1, 1, 64).repeat(4, 64, 1)[None]
-    picture = paint(OPTICAL, torch.cat([ramp, ramp * 0.5]), normaliser())
+    ramp = as_values(torch.linspace(0, 0.3, 64).repeat(4, 64, 1)[None])
+    picture = paint(OPTICAL, torch.cat([ramp, as_values((ramp + 1) * 0.1)]), normaliser())
     assert (np.diff(picture[0][0, :, 0].astype(int)) >= 0).all()
     # One fixed stretch: a darker chip stays darker.
     assert picture[1].max() < picture[0].max()
+    # Where all ground is bright, as on snow, white is where it is brightest.
+    snow = normaliser(low=(5000,) * 4, high=(9000,) * 4)
+    assert 0 < paint(OPTICAL, torch.zeros(1, 4, 4, 4), snow)[0].max() < 250
+
+
+def test_how_to_read_a_picture_is_told() -> None:
+    assert key_of(OPTICAL, normaliser()) == "image: B04, B03, B02, reflectance 0.00 to 0.30"
+    assert "red VV −22 to −2 dB" in key_of(RADAR, normaliser())
+    assert key_of(TERRAIN, normaliser()) == "terrain: hillshade"
+    assert key_of(CLASSES, normaliser()) == ""
+    one = Field(name="image", variable="image", kind="optical", bands=("red", "green", "blue"))
+    assert key_of(one, normaliser(field=one)) == "image: red, green, blue, each over its range"
 
 
 def test_no_data_is_hatched_and_unknown_classes_are() -> None:
