@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -126,18 +127,29 @@ def exchange(arrays: Arrays, figures: ClassFigures, seed: int) -> dict[str, NDAr
 
 def connected(same: NDArray[np.bool_], row: int, column: int) -> NDArray[np.bool_]:
     """The part of `same` (y, x) that hangs together, edge to edge, with the pixel at `row`, `column`."""
-    region = np.zeros_like(same)
-    region[row, column] = same[row, column]
-    size = -1
-    while (now := int(region.sum())) != size:
-        size = now
-        grown = region.copy()
-        grown[1:] |= region[:-1]
-        grown[:-1] |= region[1:]
-        grown[:, 1:] |= region[:, :-1]
-        grown[:, :-1] |= region[:, 1:]
-        region = grown & same
+    region = np.zeros(same.shape, np.bool_)
+    _flood(same, row, column, region)
     return region
+
+
+@numba.njit(cache=True, nogil=True)
+def _flood(same: Any, row: Any, column: Any, region: Any) -> None:
+    height, width = same.shape
+    waiting = np.empty(same.size, np.int64)  # each pixel waits once at most
+    count = 0
+    if same[row, column]:
+        region[row, column] = True
+        waiting[0] = row * width + column
+        count = 1
+    while count:
+        count -= 1
+        y, x = divmod(waiting[count], width)
+        for step_y, step_x in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            v, u = y + step_y, x + step_x
+            if 0 <= v < height and 0 <= u < width and same[v, u] and not region[v, u]:
+                region[v, u] = True
+                waiting[count] = v * width + u
+                count += 1
 
 
 def _fitting(arrays: Arrays, region: NDArray[np.bool_], figures: ClassFigures) -> NDArray[np.bool_]:
