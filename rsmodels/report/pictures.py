@@ -33,8 +33,8 @@ ERROR_TOP = 0.25
 ERROR_STOPS = ("#fbf6ea", "#f2cf95", "#dd8f63", "#ab4c62", "#5a2a5c", "#241433")
 WHITE = 0.3
 """Reflectance that true colour shows as white, the same for all bands so that hues stay: little land is brighter."""
-GAMMA = 1.3
-"""Brightens true colour as the pictures of a build's report do."""
+GAMMA = 1.8
+"""Brightens true colour: land is mostly darker than a tenth."""
 
 
 def paint(
@@ -133,6 +133,8 @@ def _optical(field: Field, values: Tensor, normaliser: Normaliser) -> list[Rgb]:
     shown, limits = _bands_shown(field, normaliser)
     if limits is None:
         picture = normaliser.unit(field.name, values)[:, shown].numpy()
+        if normaliser[field.name].scale == 1.0 and normaliser[field.name].curve == "root":
+            picture = picture**2  # pictures of a camera bring a curve of their own
     else:
         low, high = limits
         reflectance = normaliser.physical(field.name, values)[:, shown].double().numpy()

@@ -63,7 +63,7 @@ def test_true_colour_is_red_green_blue_and_is_clamped_before_the_cast() -> None:
     first, second = paint(OPTICAL, as_values(reflectance), normaliser())
     assert first.dtype == np.uint8
     assert first.shape == (8, 8, 3)
-    assert first[0, 0].tolist() == [255, round(255 * 0.5 ** (1 / 1.3)), 0]
+    assert first[0, 0].tolist() == [255, round(255 * 0.5 ** (1 / 1.8)), 0]
     assert (second == 255).all()
     assert (paint(OPTICAL, torch.full((1, 4, 8, 8), -3.0), normaliser())[0] == 0).all()
 
@@ -74,7 +74,9 @@ def test_true_colour_looks_the_same_whatever_the_curve_of_the_normaliser() -> No
     root = paint(OPTICAL, share.sqrt() * 2 - 1, normaliser(curve="root"))[0]
     assert np.abs(linear.astype(int) - root).max() <= 1
     # Pictures of a camera are shown as they are.
-    assert (paint(OPTICAL, torch.zeros(1, 4, 4, 4), normaliser(scale=1.0))[0] == 128).all()
+    middle = torch.zeros(1, 4, 4, 4)
+    assert (paint(OPTICAL, middle, normaliser(scale=1.0))[0] == 128).all()
+    assert (paint(OPTICAL, middle, normaliser(scale=1.0, curve="root"))[0] == 64).all()
 
 
 def test_brighter_ground_is_brighter_in_every_picture_alike() -> None:
