@@ -1,1 +1,40 @@
-"""Generators and segmentation networks trained on rsprep chip stores."""
+"""Generators and segmentation networks trained on rsprep chip stores.
+
+>>> import rsmodels
+>>> run = rsmodels.train({"model": "rs-spade", "preset": "tiny", "data": ["chips"], "out": "run"})  # doctest: +SKIP
+>>> generator = rsmodels.load("run")  # doctest: +SKIP
+>>> found = rsmodels.evaluate({"checkpoint": "run", "data": "chips"})  # doctest: +SKIP
+>>> made = rsmodels.synth_augment({"data": "chips", "checkpoint": "run", "n": "2x", "out": "more"})  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rsmodels.downstream.compare import compare
+    from rsmodels.evaluate import evaluate
+    from rsmodels.synth.job import synth_augment
+    from rsmodels.train.load import load
+    from rsmodels.train.run import train
+
+__all__ = ["compare", "evaluate", "load", "synth_augment", "train"]
+
+_HOMES = {
+    "compare": ("rsmodels.downstream.compare", "compare"),
+    "evaluate": ("rsmodels.evaluate", "evaluate"),
+    "load": ("rsmodels.train.load", "load"),
+    "synth_augment": ("rsmodels.synth.job", "synth_augment"),
+    "train": ("rsmodels.train.run", "train"),
+}
+"""Name to its module; a module that has the name of its function, such as ``rsmodels.evaluate``, stays reachable."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: torch takes seconds."""
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rsmodels' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)

@@ -27,6 +27,7 @@ from rsmodels.report.pictures import error_map, paint
 from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
 
 IMAGE = "image"
+SCORES = ("psnr", "ssim", "sam", "mse")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,7 +139,8 @@ class GanTask:
                 self.normaliser.physical(IMAGE, made),
                 self.normaliser.physical(IMAGE, real),
             )
-        return scores.compute()
+        found = scores.compute()
+        return {name: found[name] for name in SCORES}
 
     def panels(self, network: nn.Module, batch: ChipBatch) -> tuple[tuple[str, ...], Rows]:
         """Conditions, real image, generated image and where they differ."""

@@ -19,6 +19,8 @@ PAGE = "report.html"
 POINTS = 400
 """Most points of a curve: the page does not grow with the run."""
 SHOWN = 4
+CLASS = "iou/"
+UNITS = {"psnr": "dB", "sam": "radians", "miou": "mean IoU", "fwiou": "weighted mean IoU"}
 
 
 class Log:
@@ -82,27 +84,38 @@ def write_samples(run: Path, step: int, columns: Sequence[str], rows: Rows) -> P
 def write_run_page(
     run: Path, title: str, subtitle: str, facts: Sequence[tuple[str, str]], columns: Sequence[str], rows: Rows
 ) -> None:
-    """The run's page: what it is, its curves, and what the network makes of some chips now."""
+    """The run's page: what it is, what the network makes of some chips now, and its curves."""
     sections: list[Section] = [TableSection(title="Run", header=("", ""), rows=tuple(facts))]
-    sections += [
-        LinesSection(title=title_, series=series, x_label="step", y_label=unit, note=note)
-        for title_, series, unit, note in _charts(run)
-    ]
     if rows:
         sections.append(PanelsSection(title="Samples", columns=tuple(columns), rows=tuple(rows), note="held-out chips"))
+    for heading, unit, lines in _charts(run):
+        series = tuple(Series(name=name, x=tuple(steps), y=tuple(values)) for name, (steps, values) in lines.items())
+        sections.append(LinesSection(title=heading, series=series, x_label="step", y_label=unit))
     write_page(run / PAGE, title=title, subtitle=subtitle, sections=sections)
 
 
-def _charts(run: Path) -> Iterator[tuple[str, tuple[Series, ...], str, str]]:
-    scored = curves(run, "validation")
-    for name, (steps, values) in scored.items():
-        if not name.startswith("iou/"):
-            yield f"Validation: {name}", (Series(name=name, x=tuple(steps), y=tuple(values)),), name, ""
-    classes = {name[4:]: points for name, points in scored.items() if name.startswith("iou/")}
-    if classes:
-        lines = tuple(Series(name=name, x=tuple(x), y=tuple(y)) for name, (x, y) in classes.items())
-        yield "Validation: IoU of each class", lines, "IoU", ""
-    trained = curves(run, "train")
-    losses = {name: points for name, points in trained.items() if name.startswith("loss/")}
-    for name, (steps, values) in losses.items():
-        yield f"Training: {name[5:]}", (Series(name=name[5:], x=tuple(steps), y=tuple(values)),), "loss", ""
+Lines = dict[str, tuple[list[float], list[float]]]
+
+
+def _charts(run: Path) -> Iterator[tuple[str, str, Lines]]:
+    """Heading, unit and lines of every chart."""
+    scored, trained = curves(run, "validation"), curves(run, "train")
+    for name, points in scored.items():
+        if not name.startswith(CLASS):
+            yield f"Validation: {name}", UNITS.get(name, name), {name: points}
+    if classes := _named(scored, CLASS):
+        yield "Validation: IoU of each class", "IoU", classes
+    losses = _named(trained, "loss/")
+    adversarial = {name: points for name, points in losses.items() if name.startswith(("d_", "g_"))}
+    if adversarial:
+        yield "Training: adversarial losses", "loss", adversarial
+    for name, points in losses.items():
+        if name not in adversarial:
+            yield f"Training: {name.replace('_', ' ')}", "loss", {name: points}
+    if rates := _named(trained, "rate/"):
+        yield "Learning rates", "rate", rates
+
+
+def _named(lines: Lines, prefix: str) -> Lines:
+    """Those whose names begin so, without it."""
+    return {name.removeprefix(prefix): points for name, points in lines.items() if name.startswith(prefix)}
