@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, for its next large tensors; True where that is possible.
 
     glibc gives every block above 32 MiB back to the system at once, and each new one is then paged in anew, which
-    took a third of the time of a training step on a CPU. The price: the process holds on to its peak. Only on Linux
+    took a tenth of the time of a training step on a CPU. The price: the process holds on to its peak. Only on Linux
     with glibc; memory of a GPU is not concerned.
     """
     if platform.libc_ver()[0] != "glibc":
