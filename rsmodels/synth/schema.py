@@ -14,6 +14,7 @@ from rsprep.store.schema import Column, Schema, Variable
 
 SHARD_BYTES = 32 * 2**20
 MAX_SLOTS = 64
+NATURAL = ("B04", "B03", "B02")
 COLUMNS = (
     Column(name="parent_id", kind="string", meaning="chip whose conditions it was made from"),
     Column(name="parent_digest", kind="string", meaning="fingerprint of that chip's pixels"),
@@ -33,13 +34,14 @@ def synthetic_schema(source: ChipSource, fields: Sequence[Field], count: int) ->
 
     Parameters
     ----------
-    fields : of the generator: the image and its conditions.
+    fields : of the generator: the image, and after it its conditions.
     count : chips that there will be.
     """
     bands = {field.variable: field.bands for field in fields}
     clear = clear_of(source, fields)
+    image = fields[0].variable
     variables = tuple(
-        _with_bands(variable, bands.get(variable.name))
+        _in_colour(_with_bands(variable, bands.get(variable.name)), variable.name == image)
         for variable in source.schema.variables
         if variable.name in bands or variable.name == clear
     )
@@ -65,3 +67,10 @@ def _with_bands(variable: Variable, bands: tuple[str, ...] | None) -> Variable:
     if not set(attrs.get("rgb_bands", ())) <= set(bands):  # for pictures: the first three will do
         del attrs["rgb_bands"]
     return replace(variable, bands=bands, attrs=attrs)
+
+
+def _in_colour(variable: Variable, is_image: bool) -> Variable:
+    """The image as reports show it: in natural colours where it has them."""
+    if not is_image or "picture" in variable.attrs or not set(NATURAL) <= set(variable.bands or ()):
+        return variable
+    return replace(variable, attrs={**variable.attrs, "picture": "rgb", "rgb_bands": list(NATURAL)})

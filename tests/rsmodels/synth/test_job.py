@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from rsmodels.train.load import Trained, load
 from rsprep.errors import BuildError, StoreError
 from rsprep.finish import Outcome
 from rsprep.job.verify import verify
+from rsprep.store.write import shard_file
 from tests.rsmodels.synth.conftest import train_tiny
 
 ELEMENTS = {"identity": 0, "rot90": 1, "rot180": 2, "rot270": 3, "mirror": 4, "mirror-rot90": 5, "mirror-rot180": 6}
@@ -73,6 +75,10 @@ def test_it_says_what_it_is_and_where_it_comes_from(made: Outcome, tiny_dataset:
     dataset = rsprep.open(made.dataset)
     assert dataset["synthetic"].to_numpy().all()
     assert set(dataset["split"].to_numpy().tolist()) == {"train"}
+    assert dataset["s2"].attrs["rgb_bands"] == ["B04", "B03", "B02"]
+    for name, variable in rsprep.open(tiny_dataset).data_vars.items():
+        assert variable.attrs.items() <= dataset[name].attrs.items()
+        assert (variable.dtype, variable.dims) == (dataset[name].dtype, dataset[name].dims)
     items = pq.read_table(made.dataset / "items.parquet").to_pylist()
     parents = pq.read_table(tiny_dataset / "items.parquet").to_pylist()
     train = {item["id"]: item["rsprep:digest"] for item in parents if item["split"] == "train"}
@@ -230,6 +236,22 @@ def test_numbers_that_are_not_finite_are_no_image(tiny_dataset: Path, run: Path,
     made = augment(tiny_dataset, run, tmp_path / "synthetic", n=12)
     assert (made.data.counts.committed, made.data.counts.quarantined) == (11, 1)
     assert made.failures == 1
+
+
+def test_a_parent_that_cannot_be_read_is_told_and_tried_again(tiny_dataset: Path, run: Path, tmp_path: Path) -> None:
+    data = tmp_path / "tiny"
+    shutil.copytree(tiny_dataset, data)
+    file = shard_file(data / "chips.zarr", ChipSource.open(data).schema, "s1", 0)
+    whole = file.read_bytes()
+    file.write_bytes(bytes([*whole[:100], whole[100] ^ 1, *whole[101:]]))
+    made = augment(data, run, tmp_path / "synthetic", n="1x")
+    assert (made.data.counts.committed, made.data.counts.quarantined) == (PARENTS - 1, 1)
+    assert "damaged" in made.data.grouped_problems()[0].reason
+    file.write_bytes(whole)
+    values = {"data": str(data), "checkpoint": str(run), "out": str(tmp_path / "synthetic"), "n": "1x", "device": "cpu"}
+    mended = synth_augment({**values, "catalog": str(tmp_path / "catalog")}, retry_failed=True)
+    undisturbed = augment(data, run, tmp_path / "calm", n="1x")
+    assert digests(mended) == digests(undisturbed)  # made alone, or among others
 
 
 def test_a_generator_of_some_bands_and_conditions_makes_no_others(tiny_dataset: Path, tmp_path: Path) -> None:
