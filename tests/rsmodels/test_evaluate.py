@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rsmodels.cli.main import main
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.lineage import Seen, seen_by
 from rsmodels.data.loader import sweep
@@ -133,7 +134,8 @@ def small_unet() -> RsUNet:
 
 def test_distances_tell_their_features_and_refuse_few_images(source: ChipSource, tmp_path: Path) -> None:
     segmenter = planted(source, "segmentation", noisy_labels, network=small_unet())
-    trained = planted(source, "generator", lambda batch: batch.values["image"].clone())
+    # Equal where there is data; what is made of the rest must not count.
+    trained = planted(source, "generator", lambda batch: batch.values["image"].where(batch.valid["image"], 0.7))
     found = run(trained, source, tmp_path / "a", segmenter).record["distances"]
     assert [one["extractor"] for one in found] == ["band-statistics-4", "segmentation 0123456789ab"]
     assert [one["dim"] for one in found] == [24, 16]
@@ -266,3 +268,10 @@ def test_where_figures_go_unless_told(source: ChipSource, tmp_path: Path) -> Non
     found = evaluate_model(trained, source, settings, progress=Watcher())
     assert found.out == tmp_path / "run" / "evaluations" / "step-00000500-tiny-test"
     assert sum(seen) == TEST_CHIPS
+
+
+def test_the_command_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(tmp_path), "--data", "nowhere", "--allow-few"]) == 2
+    assert "no-checkpoint" in capsys.readouterr().err
+    assert main(["evaluate", "--data", "nowhere"]) == 2
+    assert "checkpoint" in capsys.readouterr().err

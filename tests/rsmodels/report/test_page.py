@@ -147,7 +147,7 @@ def test_a_band_goes_from_its_low_to_its_high_edge() -> None:
 
 def test_spikes_and_gaps_of_long_lines_stay() -> None:
     y = np.ones(50_000)
-    y[31_337], y[77], y[40_000] = 50.0, -20.0, np.nan
+    y[31_337], y[77], y[40_011] = 50.0, -20.0, np.nan
     section = LinesSection(title="t", series=(Series(name="a", x=np.arange(50_000), y=y),))
     root = svg_of(page_of(section))
     drawn = np.concatenate(strokes(root))
