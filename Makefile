@@ -4,13 +4,29 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO ?= demo
+LOOP ?= loop
 
-.PHONY: demo test lint bench clean
+.PHONY: demo loop test lint bench clean
 
 demo: $(VENV)/.base  ## simulate a region, build a data set from it with all four sources, and say where it is
 	$(BIN)/rsprep simulate $(DEMO)/source
 	$(BIN)/rsprep build-multisource --config pipelines/demo.yaml --aoi $(DEMO)/source/region.geojson \
 	  --endpoint $(DEMO)/source/catalog.json --out $(DEMO)/chips --catalog $(DEMO)/catalog
+
+loop: $(VENV)/.models  ## the whole loop on a small planted region: chips, generator, synthetic chips, True against Mix
+	$(BIN)/rsprep simulate $(LOOP)/source --aoi 12.70,48.20,12.92,48.35
+	$(BIN)/rsprep build-multisource --config pipelines/loop-chips.yaml --aoi $(LOOP)/source/region.geojson \
+	  --endpoint $(LOOP)/source/catalog.json --out $(LOOP)/chips --catalog $(LOOP)/catalog
+	$(BIN)/rsmodels train --config pipelines/loop-generator.yaml --data $(LOOP)/chips --out $(LOOP)/generator
+	$(BIN)/rsmodels evaluate $(LOOP)/generator --data $(LOOP)/chips
+	$(BIN)/rsmodels synth-augment --n 1x --data $(LOOP)/chips --checkpoint $(LOOP)/generator \
+	  --out $(LOOP)/synthetic --catalog $(LOOP)/catalog
+	$(BIN)/rsprep verify $(LOOP)/synthetic
+	$(BIN)/rsmodels downstream --config pipelines/loop-downstream.yaml --real $(LOOP)/chips \
+	  --synthetic $(LOOP)/synthetic --out $(LOOP)/downstream
+	@echo "generator  $(LOOP)/generator/report.html"
+	@echo "synthetic  $(LOOP)/synthetic/report.html"
+	@echo "catalog    $(LOOP)/catalog/catalog.json"
 
 test: lint  ## lint, type-check and test
 	$(BIN)/pytest -n auto
@@ -27,13 +43,17 @@ bench: $(VENV)/.dev  ## measure against the named peers; figures go to docs/perf
 	$(BIN)/python benchmarks/memory.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(LOOP) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.models: $(VENV)/.base
+	$(PIP) -e '.[models]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base

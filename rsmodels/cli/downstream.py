@@ -48,7 +48,8 @@ def downstream(
 
     The same command again goes on where it stopped. Options override the recipe given by --config.
     """
-    from rsmodels.downstream import compare, words
+    from rsmodels.downstream import words
+    from rsmodels.downstream.compare import compare
     from rsprep.config import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}

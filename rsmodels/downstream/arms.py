@@ -62,7 +62,7 @@ def plan(settings: DownstreamSettings) -> Plan:
     ModelError, StoreError, ConfigError : as :func:`rsmodels.train.setup.gather`; ``saw-held-out`` where the synthetic
         chips come from chips that the real data set holds out.
     """
-    base: dict[str, Any] = {"model": "segmentation", **settings.train}
+    base: dict[str, Any] = {"model": "segmentation", "keep": 1, **settings.train}
     if settings.preset is not None:
         base["preset"] = settings.preset
     long = {key: value for key in ("steps", "epochs") if (value := getattr(settings, key))}

@@ -98,9 +98,8 @@ def _judged(run: Path, real: ChipSource, split: str, device: str, watcher: Progr
         before: dict[str, Any] = json.loads((out / FIGURES).read_text(encoding="utf-8"))
         if (before["checkpoint"]["hash"], before["data"]["identity"], before["data"]["split"]) == wanted:
             return before
-    watcher.stage("judge")
     how = {"checkpoint": str(run), "data": str(real.folder), "split": split, "out": str(out), "device": device}
-    return evaluate_model(trained, real, make_settings(EvaluateSettings, how)).record
+    return evaluate_model(trained, real, make_settings(EvaluateSettings, how), progress=watcher).record
 
 
 def _record(settings: DownstreamSettings, chosen: Plan, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""The recipes that ship with the package name keys that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rsmodels.downstream.settings import DownstreamSettings
+from rsmodels.tasks.models import resolve
+from rsprep.config import make_settings, read_config
+from tests.support import REPOSITORY
+
+RECIPES = sorted((REPOSITORY / "pipelines").glob("*.yaml"))
+OF_A_RUN = [path for path in RECIPES if "model" in read_config(path)]
+OF_A_COMPARISON = [path for path in RECIPES if path.stem.endswith("downstream")]
+
+
+@pytest.mark.parametrize("path", OF_A_RUN, ids=lambda path: path.stem)
+def test_recipes_of_runs_are_valid(path: Path) -> None:
+    resolve({**read_config(path), "data": ["chips"], "out": "run"})
+
+
+@pytest.mark.parametrize("path", OF_A_COMPARISON, ids=lambda path: path.stem)
+def test_recipes_of_comparisons_are_valid(path: Path) -> None:
+    recipe = read_config(path)
+    checked = make_settings(DownstreamSettings, {**recipe, "real": "chips", "out": "downstream"})
+    base = {"model": "segmentation", "preset": checked.preset, "data": ["chips"], "out": "run"}
+    resolve({**base, "steps": checked.steps, **checked.train})
+
+
+def test_there_are_recipes_of_both_kinds() -> None:
+    assert OF_A_RUN
+    assert OF_A_COMPARISON
