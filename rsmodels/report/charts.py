@@ -17,7 +17,7 @@ from rsprep.report import svg
 
 SERIES_COLOURS = ("#1b3a5f", "#d9822b", "#2fa58b", "#8c3b6f", "#8a8f98", "#c9b037")
 """Six, and five dashes: thirty lines before two are alike."""
-DASHES = ("none", "7 3", "2 3", "9 3 2 3", "14 3 2 3 2 3")
+DASHES = ("none", "7 3", "3 2", "9 3 2 3", "14 3 2 3 2 3")
 MOST_POINTS = 800
 """A line of more points keeps the first, least, largest and last of each of this quarter of parts: spikes stay."""
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 12.0, 42.0
@@ -165,11 +165,12 @@ def ticks(low: float, high: float, *, most: int = 6, outwards: bool = False) -> 
     """
     rough = (high - low) / max(1, most - 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.8)
+    factor = next(factor for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if factor * power >= rough * 0.8)
+    step = factor * power
     slack = 1e-9 * step
     first = math.floor((low + slack) / step) if outwards else math.ceil((low - slack) / step)
     last = math.ceil((high - slack) / step) if outwards else math.floor((high + slack) / step)
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9) + (factor == 2.5))
     found = [k * step for k in range(first, last + 1)]
     if max(abs(low), abs(high)) >= 1e7 or decimals > 6:
         return [(value, f"{value:.3g}".replace("-", "−")) for value in found]
