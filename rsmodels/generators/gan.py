@@ -7,7 +7,7 @@ discriminator as it is now. Pixels without data are 0 in both images, so that no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
@@ -142,11 +142,19 @@ class GanTask:
         found = scores.compute()
         return {name: found[name] for name in SCORES}
 
-    def panels(self, network: nn.Module, batch: ChipBatch) -> tuple[tuple[str, ...], Rows]:
+    def panels(
+        self, network: nn.Module, batch: ChipBatch, colours: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[str, ...], Rows]:
         """Conditions, real image, generated image and where they differ."""
         made, real, valid = self.predict(network, batch), batch.values[IMAGE], batch.valid[IMAGE]
         shown = [
-            paint(self.normaliser.field(name), batch.values[name], self.normaliser, valid=batch.valid[name])
+            paint(
+                self.normaliser.field(name),
+                batch.values[name],
+                self.normaliser,
+                valid=batch.valid[name],
+                colours=colours,
+            )
             for name in self.settings.conditions
         ]
         image = self.normaliser.field(IMAGE)

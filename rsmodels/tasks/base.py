@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -104,8 +104,10 @@ class Task(Protocol):
         """Scores over batches of held-out chips."""
         ...
 
-    def panels(self, network: nn.Module, batch: ChipBatch) -> tuple[tuple[str, ...], Rows]:
-        """Names of columns, and a row of pictures a chip."""
+    def panels(
+        self, network: nn.Module, batch: ChipBatch, colours: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[str, ...], Rows]:
+        """Names of columns, and a row of pictures a chip; `colours` are those of each class field."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -80,14 +80,16 @@ class SegmentationTask:
         named = {f"iou/{name}": float(value) for name, value in zip(self.classes, found["iou"], strict=True)}
         return {name: float(found[name]) for name in ("miou", "fwiou", "accuracy")} | named
 
-    def panels(self, network: nn.Module, batch: ChipBatch) -> tuple[tuple[str, ...], Rows]:
+    def panels(
+        self, network: nn.Module, batch: ChipBatch, colours: Mapping[str, Sequence[str]]
+    ) -> tuple[tuple[str, ...], Rows]:
         """Image, its classes, and those that were found."""
         found = self.predict(network, batch).argmax(1)
         image, label = (self.normaliser.field(name) for name in (IMAGE, LABEL))
         shown = [
             paint(image, batch.values[IMAGE], self.normaliser, valid=batch.valid[IMAGE]),
-            paint(label, batch.values[LABEL], self.normaliser),
-            paint(label, found, self.normaliser),
+            paint(label, batch.values[LABEL], self.normaliser, colours=colours),
+            paint(label, found, self.normaliser, colours=colours),
         ]
         rows: Rows = [
             (str(key.slot), list(row)) for key, row in zip(batch.chips, zip(*shown, strict=True), strict=True)

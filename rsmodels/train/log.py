@@ -90,7 +90,7 @@ def write_run_page(
         sections.append(PanelsSection(title="Samples", columns=tuple(columns), rows=tuple(rows), note="held-out chips"))
     for heading, unit, lines in _charts(run):
         series = tuple(Series(name=name, x=tuple(steps), y=tuple(values)) for name, (steps, values) in lines.items())
-        sections.append(LinesSection(title=heading, series=series, x_label="step", y_label=unit))
+        sections.append(LinesSection(title=heading, series=series, x_label="step", y_label=unit, half=True))
     write_page(run / PAGE, title=title, subtitle=subtitle, sections=sections)
 
 

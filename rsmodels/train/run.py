@@ -21,6 +21,7 @@ from torch.multiprocessing.spawn import ProcessException
 from rsmodels.data.loader import sweep
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError, TrainError
+from rsmodels.report.pictures import colours_of
 from rsmodels.tasks.base import Rows
 from rsmodels.tasks.models import model, resolve
 from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
@@ -207,7 +208,8 @@ class _Keeper:
             self.scores = task.score(network, batches)
             few = next(iter(sweep(source, slots[:: max(1, len(slots) // SHOWN)][:SHOWN], self.material.fields,
                                   self.normaliser, batch=SHOWN)))  # fmt: skip
-            return task.panels(network, few.to(device, channels_last=settings.channels_last))
+            colours = colours_of(source, self.material.fields)
+            return task.panels(network, few.to(device, channels_last=settings.channels_last), colours)
 
     def _show(self, columns: tuple[str, ...], rows: Rows) -> None:
         trainer, settings = self.trainer, self.trainer.settings

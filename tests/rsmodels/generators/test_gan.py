@@ -106,7 +106,7 @@ def test_switches(tiny_dataset: Path, more: dict[str, Any]) -> None:
 def test_panels_show_every_condition(tiny_dataset: Path) -> None:
     task, batch = made(tiny_dataset)
     with torch.no_grad():
-        columns, rows = task.panels(task.networks["generator"], batch)
+        columns, rows = task.panels(task.networks["generator"], batch, {})
     assert columns == ("landcover", "radar", "terrain", "real", "generated", "difference")
     assert len(rows) == 4
     assert all(image.shape == (32, 32, 3) for _, images in rows for image in images)
