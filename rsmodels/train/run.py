@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -20,12 +16,13 @@ from torch.multiprocessing.spawn import ProcessException
 
 from rsmodels.data.loader import sweep
 from rsmodels.data.normalise import Normaliser
-from rsmodels.errors import ModelError, TrainError
+from rsmodels.errors import TrainError
 from rsmodels.report.pictures import colours_of
 from rsmodels.tasks.base import Rows
 from rsmodels.tasks.models import model, resolve
-from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
+from rsmodels.tasks.settings import RunSettings
 from rsmodels.train import checkpoint
+from rsmodels.train.guard import CONFIG, alone, check_resumes, heeding_stops
 from rsmodels.train.log import SHOWN, Log, write_run_page, write_samples
 from rsmodels.train.loop import Trainer, make_fabric, make_loader
 from rsmodels.train.relay import relayed
@@ -34,10 +31,6 @@ from rsmodels.train.setup import Material, fit_normaliser, gather, held_out, mak
 from rsprep.config import dump_config
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
-
-CONFIG, LOCK = "config.yaml", ".lock"
-THREADS = "loading.threads"
-"""Changes no batch, so it may differ when a run goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +65,9 @@ def train(settings: RunSettings | Mapping[str, Any], *, progress: Progress | Non
     """
     checked = settings if isinstance(settings, RunSettings) else resolve(settings)
     run = Path(checked.out)
-    _check_resumes(run, checked)
+    check_resumes(run, checked)
     material = gather(checked)
-    with _alone(run):
+    with alone(run):
         write_text(run / CONFIG, dump_config(checked))
         if checked.devices > 1:
             return _train_apart(checked, run, progress or Silent())
@@ -134,7 +127,7 @@ def _loop(trainer: Trainer, keeper: _Keeper, limit: int, watcher: Progress) -> N
     loader = make_loader(settings, keeper.material, keeper.normaliser, fabric)
     watcher.stage("train", total=limit, unit="steps")
     watcher.advance(trainer.step)
-    with _heeding_stops() as stopped, closing(loader.batches(trainer.step)) as batches:
+    with heeding_stops() as stopped, closing(loader.batches(trainer.step)) as batches:
         trainer.restart_clock()
         for batch in batches:
             trainer.train_step(batch)
@@ -230,81 +223,6 @@ class _Keeper:
             *((name, f"{value:.4f}") for name, value in self.scores.items()),
         ]
         write_run_page(trainer.run, f"{title}: {trainer.run.resolve().name}", "A training run", facts, columns, rows)
-
-
-def _check_resumes(run: Path, settings: RunSettings) -> None:
-    """See that `run` is new, or was begun with the same settings; writes nothing."""
-    if run.exists() and not run.is_dir():
-        raise ModelError("not-a-folder", "--out is a file", value=str(run), remedy="choose another --out")
-    file = run / CONFIG
-    if not file.is_file():
-        if run.is_dir() and any(file.name != LOCK for file in run.iterdir()):
-            raise ModelError(
-                "not-a-run",
-                "--out holds other files",
-                value=str(run),
-                remedy="choose another --out, or an empty folder",
-            )
-        return
-    before = yaml.safe_load(file.read_text(encoding="utf-8"))
-    now = yaml.safe_load(dump_config(settings))
-    differing = [
-        f"{key}: {old!r} before, {new!r} now"
-        for key, old, new in _differences(before, now)
-        if key.split(".")[0] not in NO_WEIGHT_DEPENDS_ON and key != THREADS
-    ]
-    if differing:
-        raise ModelError(
-            "other-settings",
-            "the run was begun with other settings",
-            value="; ".join(differing),
-            remedy="give the same settings to go on, or another --out",
-        )
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    for key in dict.fromkeys([*before, *now]):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            yield f"{prefix}{key}", old, new
-
-
-@contextmanager
-def _alone(run: Path) -> Iterator[None]:
-    """Hold the run's lock: two processes in one run would tear it."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ModelError(
-                "run-locked", "another process trains in this folder", value=str(run), remedy="wait for it"
-            ) from None
-        yield
-
-
-@contextmanager
-def _heeding_stops() -> Iterator[Any]:
-    """Let a step end before an interrupt or a request to terminate is heeded; a second interrupt is heeded at once."""
-    come = False
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal come
-        if come:
-            raise KeyboardInterrupt
-        come = True
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: come
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _agreed(fabric: Fabric, halt: bool) -> bool:

@@ -20,6 +20,7 @@ from torch import nn
 from rsmodels.errors import ModelError, TrainError
 from rsmodels.generators.gan import GanTask
 from rsmodels.train import checkpoint, run
+from rsmodels.train.guard import alone
 from rsmodels.train.load import load
 from rsmodels.train.log import read_lines
 from rsmodels.train.loop import Trainer
@@ -244,7 +245,7 @@ def test_a_folder_with_other_things(small: Small, tmp_path: Path) -> None:
 
 def test_two_at_once(small: Small) -> None:
     settings = small("pix2pix")
-    with run._alone(Path(settings["out"])), pytest.raises(ModelError, match="run-locked"):
+    with alone(Path(settings["out"])), pytest.raises(ModelError, match="run-locked"):
         train(settings)
 
 
