@@ -94,7 +94,7 @@ class GanTask:
 
     def _critic(self, networks: Networks, pair: Pair) -> tuple[Tensor, dict[str, Tensor]]:
         form = self.settings.losses.adversarial
-        logits = networks["discriminator"](_twice(pair.conditions), torch.cat([pair.real, pair.fake.detach()]))[-1]
+        logits = networks["discriminator"](pair.conditions, torch.cat([pair.real, pair.fake.detach()]))[-1]
         real, fake = logits.chunk(2)
         on_real = losses.gan_loss(real, True, form)
         on_fake = losses.gan_loss(fake, False, form)
@@ -110,7 +110,7 @@ class GanTask:
             total = total + weights.sam * parts["sam"]
         if weights.adversarial_weight:
             # real and generated in one batch as in the critic's phase: batch norm then sees what it learned on
-            features = networks.frozen("discriminator", _twice(pair.conditions), torch.cat([pair.real, pair.fake]))
+            features = networks.frozen("discriminator", pair.conditions, torch.cat([pair.real, pair.fake]))
             fake = features[-1].chunk(2)[1]
             parts["g_adversarial"] = losses.gan_loss(fake, True, weights.adversarial, for_generator=True)
             total = total + weights.adversarial_weight * parts["g_adversarial"]
@@ -185,8 +185,3 @@ def batch_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for layer, (training, momentum) in zip(layers, before, strict=True):
             layer.training, layer.momentum = training, momentum
-
-
-def _twice(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The conditions of real and generated images in one batch."""
-    return {name: torch.cat([values, values]) for name, values in conditions.items()}
