@@ -9,6 +9,7 @@ from typing import Any
 
 from rsmodels.data.source import ChipSource
 from rsmodels.downstream.settings import DownstreamSettings
+from rsmodels.errors import ModelError
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.train.setup import Material, gather
@@ -60,7 +61,7 @@ def plan(settings: DownstreamSettings) -> Plan:
     Raises
     ------
     ModelError, StoreError, ConfigError : as :func:`rsmodels.train.setup.gather`; ``saw-held-out`` where the synthetic
-        chips come from chips that the real data set holds out.
+        chips come from chips that the real data set holds out, ``no-chips`` where it holds none out, ``not-synthetic``.
     """
     base: dict[str, Any] = {"model": "segmentation", "keep": 1, **settings.train}
     if settings.preset is not None:
@@ -68,6 +69,7 @@ def plan(settings: DownstreamSettings) -> Plan:
     long = {key: value for key in ("steps", "epochs") if (value := getattr(settings, key))}
     checked = resolve({**base, **long, "data": [settings.real], "out": settings.out})
     true = gather(checked)
+    _check_judge(true.sources[0], settings.split)
     base |= {"save_every": checked.save_every if "save_every" in settings.train else -(-true.steps // POINTS)}
     alone = base | {"data": [settings.real]}
     arms = [Arm(key="true", title="True", steps=true.steps, passes=_passes(checked, true, true.steps), values=alone)]
@@ -76,6 +78,7 @@ def plan(settings: DownstreamSettings) -> Plan:
         mixed = base | {"data": [settings.real, settings.synthetic], "ratio": settings.ratio}
         mix = gather(resolve({**mixed, **long, "out": settings.out}))
         synthetic = mix.sources[1]
+        _check_synthetic(synthetic)
         longer = mix.steps if checked.epochs else -(-true.steps * mix.stream.epoch_length // true.stream.epoch_length)
         for way, title, steps in (("steps", "Mix, equal steps", true.steps), ("epochs", "Mix, equal epochs", longer)):
             if settings.match in (way, "both"):
@@ -86,3 +89,26 @@ def plan(settings: DownstreamSettings) -> Plan:
 
 def _passes(settings: RunSettings, material: Material, steps: int) -> float:
     return steps * settings.batch / material.stream.epoch_length
+
+
+def _check_judge(real: ChipSource, split: str) -> None:
+    """See that there is something to judge on before hours of training."""
+    if not real.of_split(split).size:
+        raise ModelError(
+            "no-chips",
+            f"the real data set has no {split} chip to judge on",
+            value=str(real.folder),
+            remedy="choose the other one with --split, or build it with a test split",
+        )
+
+
+def _check_synthetic(source: ChipSource) -> None:
+    """See that what is called synthetic is: the report says so."""
+    real = ~source.chips.synthetic
+    if real.any():
+        raise ModelError(
+            "not-synthetic",
+            f"{int(real.sum()):,} chip(s) of the synthetic data set are real ones",
+            value=str(source.folder),
+            remedy="give a data set of `rsmodels synth-augment`; the real one goes to --real",
+        )

@@ -42,7 +42,8 @@ def write_report(path: Path, record: Mapping[str, Any], home: Path, plan: Plan) 
     header, rows = words.run_table(record)
     sections.append(TableSection(title="Runs", header=header, rows=rows))
     real = record["real"]
-    subtitle = f"RS-UNet on {real['chips'][real['judged_on']]:,} real {real['judged_on']} chips of {real['name']}"
+    of = real["name"] if record["synthetic"] is None else f"{real['name']}, {record['synthetic']['name']}"
+    subtitle = f"RS-UNet on {real['chips'][real['judged_on']]:,} real {real['judged_on']} chips · {of}"
     write_page(path, title=words.headline(record), subtitle=subtitle, sections=sections, over="True against Mix")
 
 

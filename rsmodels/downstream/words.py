@@ -93,7 +93,7 @@ def explained(record: Mapping[str, Any]) -> str:
     chips = real["chips"]
     split = real["judged_on"]
     text = (
-        f"Judged on {chips[split]:,} real {split} chips of {real['name']}, one confusion matrix a run, its last "
+        f"Judged on the {chips[split]:,} {split} chips of the real data set, one confusion matrix a run, its last "
         f"checkpoint. Trained on {chips['train']:,} real chips"
     )
     if record["synthetic"] is not None:

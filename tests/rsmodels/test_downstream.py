@@ -186,6 +186,15 @@ def test_wrong_settings_are_named(changes: Mapping[str, Any], name: str, tiny_da
     assert not (tmp_path / "out").exists()
 
 
+def test_both_data_sets_are_what_they_are_called(tiny_dataset: Path, synthetic: Path, tmp_path: Path) -> None:
+    other = build_tiny(tmp_path / "other", chips=5, north=6e6)
+    with pytest.raises(ModelError, match="not-synthetic"):
+        compare(settings(tiny_dataset, other, tmp_path / "out"))
+    with pytest.raises(ModelError, match=r"no-chips.* no test chip"):
+        compare(settings(synthetic, None, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(tiny_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ModelError, match="not-a-comparison"):
