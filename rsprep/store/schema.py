@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rsprep.config import BuildConfig
+from rsprep.config import BuildConfig, Terrain
 from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import StoreError
 
@@ -204,7 +204,7 @@ def multisource_schema(
     if "lulc" in config.layers:
         variables.append(_landcover(lulc_origin))
     if "terrain" in config.layers:
-        variables.append(_terrain(dem_surface, dem_datum))
+        variables.append(_terrain(dem_surface, dem_datum, config.terrain))
     return Schema(
         variables=tuple(variables),
         chip_px=config.grid.chip_size,
@@ -256,14 +256,17 @@ def _landcover(origin: str) -> Variable:
     return Variable(name="lulc", bands=None, band_dim=None, dtype="uint8", fill=NODATA, attrs=attrs)
 
 
-def _terrain(surface: str, datum: str) -> Variable:
-    attrs = {
+def _terrain(surface: str, datum: str, light: Terrain) -> Variable:
+    attrs: dict[str, Any] = {
         "long_name": "elevation of the surface, slope, aspect, hillshade",
         "band_units": ["m", "degree", "degree clockwise from north", "1"],
         "surface": surface,
         "vertical_datum": datum,
         "note": "aspect is NaN where the ground is flat; hillshade runs from 0 to 255",
     }
+    usual = Terrain()
+    if (light.azimuth, light.altitude) != (usual.azimuth, usual.altitude):
+        attrs |= {"azimuth": light.azimuth, "altitude": light.altitude}  # who turns a chip must make its hillshade anew
     return Variable(
         name="terrain", bands=TERRAIN_BANDS, band_dim="terrain_band", dtype="float32", fill=float("nan"), attrs=attrs
     )
