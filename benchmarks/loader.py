@@ -9,7 +9,7 @@ cover and terrain at 128 x 128. The contestants:
 rsmodels
     two threads that decode chips straight into the batch; the numbers as they are stored, as with the others.
 rsmodels, normalised
-    what a training run gets: the whole loader, turned and normalised to float32 with masks.
+    what a training run gets: the whole loader, normalised to float32 with masks.
 memmap
     one .npy a layer, copied chip by chip in one process; nothing is compressed.
 memmap, DataLoader
