@@ -49,8 +49,8 @@ def runs(conditions: tuple[str, ...], seeds: int, ablate: int) -> Iterator[Run]:
 
 def scores_of(run: Run, data: Path, out: Path, steps: int) -> dict[str, float]:
     """Train, or go on; evaluate, unless that is done."""
-    from rsmodels.evaluate import evaluate
-    from rsmodels.train.run import train
+    from rsmodels.evaluation.evaluate import evaluate
+    from rsmodels.training.run import train
 
     folder, record = out / run.name, out / f"{run.name}-test"
     settings: dict[str, Any] = {

@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rsmodels.downstream.compare import compare
-    from rsmodels.evaluate import evaluate
+    from rsmodels.evaluation.evaluate import evaluate
     from rsmodels.synth.job import synth_augment
-    from rsmodels.train.load import load
-    from rsmodels.train.run import train
+    from rsmodels.training.load import load
+    from rsmodels.training.run import train
 
 __all__ = ["compare", "evaluate", "load", "synth_augment", "train"]
 
 _HOMES = {
     "compare": ("rsmodels.downstream.compare", "compare"),
-    "evaluate": ("rsmodels.evaluate", "evaluate"),
-    "load": ("rsmodels.train.load", "load"),
+    "evaluate": ("rsmodels.evaluation.evaluate", "evaluate"),
+    "load": ("rsmodels.training.load", "load"),
     "synth_augment": ("rsmodels.synth.job", "synth_augment"),
-    "train": ("rsmodels.train.run", "train"),
+    "train": ("rsmodels.training.run", "train"),
 }
-"""Name to its module; a module that has the name of its function, such as ``rsmodels.evaluate``, stays reachable."""
 
 
 def __getattr__(name: str) -> Any:

@@ -29,8 +29,8 @@ MODEL_FLOORS = [
     {"rsmodels.data", "rsmodels.nets", "rsmodels.metrics", "rsmodels.losses"},
     {"rsmodels.report"},
     {"rsmodels.generators", "rsmodels.tasks"},
-    {"rsmodels.train"},
-    {"rsmodels.evaluate", "rsmodels.synth", "rsmodels.downstream"},
+    {"rsmodels.training"},
+    {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream"},
     {"rsmodels.cli"},
 ]
 # Where rsmodels meets rsprep: the chip store, its errors and settings, and the pieces of a report; whoever writes a

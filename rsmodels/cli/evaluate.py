@@ -45,7 +45,7 @@ def evaluate(
 
         rsmodels evaluate run --data chips
     """
-    from rsmodels.evaluate import evaluate as run_evaluation
+    from rsmodels.evaluation.evaluate import evaluate as run_evaluation
     from rsprep.config import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}

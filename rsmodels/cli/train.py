@@ -52,7 +52,7 @@ def train(
     The same command again goes on where it stopped. Options override the recipe given by --config, and that a preset.
     """
     from rsmodels.nets.memory import keep_freed_memory
-    from rsmodels.train.run import train as run_training
+    from rsmodels.training.run import train as run_training
     from rsprep.config import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}

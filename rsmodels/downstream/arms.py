@@ -12,7 +12,7 @@ from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.errors import ModelError
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.train.setup import Material, gather
+from rsmodels.training.setup import Material, gather
 
 POINTS = 10
 """Validations of a True run where its settings name no other number: points of its curve."""
@@ -60,7 +60,7 @@ def plan(settings: DownstreamSettings) -> Plan:
 
     Raises
     ------
-    ModelError, StoreError, ConfigError : as :func:`rsmodels.train.setup.gather`; ``saw-held-out`` where the synthetic
+    ModelError, StoreError, ConfigError : as :func:`rsmodels.training.setup.gather`; ``saw-held-out`` where synthetic
         chips come from chips that the real data set holds out, ``no-chips`` where it holds none out, ``not-synthetic``.
     """
     base: dict[str, Any] = {"model": "segmentation", "keep": 1, **settings.train}

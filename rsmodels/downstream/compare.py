@@ -15,10 +15,10 @@ from rsmodels.downstream.gains import paired_gain, spread
 from rsmodels.downstream.page import write_report
 from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.errors import ModelError
-from rsmodels.evaluate import RECORD as FIGURES
-from rsmodels.evaluate import EvaluateSettings, evaluate_model
-from rsmodels.train.load import load
-from rsmodels.train.run import train
+from rsmodels.evaluation.evaluate import RECORD as FIGURES
+from rsmodels.evaluation.evaluate import EvaluateSettings, evaluate_model
+from rsmodels.training.load import load
+from rsmodels.training.run import train
 from rsprep.config import dump_config, make_settings
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent

@@ -15,8 +15,8 @@ from rsmodels.downstream.arms import Plan
 from rsmodels.report.page import BarsSection, LinesSection, PanelsSection, Section, Series, TableSection, write_page
 from rsmodels.report.pictures import class_colours, colours_of, paint
 from rsmodels.tasks.segmentation import IMAGE, LABEL, seen_labels
-from rsmodels.train.load import load
-from rsmodels.train.log import read_lines
+from rsmodels.training.load import load
+from rsmodels.training.log import read_lines
 from rsprep.report.data import Rgb
 
 SHOWN = 6

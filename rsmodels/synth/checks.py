@@ -9,7 +9,7 @@ from rsmodels.data.lineage import Seen, refuse_leaks, seen_by
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.synth.settings import SynthSettings
-from rsmodels.train.load import Trained
+from rsmodels.training.load import Trained
 
 
 def check_device(device: str) -> None:

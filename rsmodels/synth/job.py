@@ -25,7 +25,7 @@ from rsmodels.synth.machine import SynthWork, conditions_of, make_synthetic
 from rsmodels.synth.schema import clear_of, synthetic_schema
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
-from rsmodels.train.load import Trained, load
+from rsmodels.training.load import Trained, load
 from rsprep.config import make_settings
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Place
 from rsprep.corpus.run import run_corpus

@@ -20,7 +20,7 @@ from rsmodels.generators.settings import GanSettings
 from rsmodels.synth.edits import ClassFigures, exchange
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
-from rsmodels.train.load import Trained, load
+from rsmodels.training.load import Trained, load
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.errors import BuildError, StoreError
 from rsprep.store.digest import chip_digest

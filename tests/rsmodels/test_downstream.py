@@ -25,9 +25,9 @@ from rsmodels.downstream.compare import compare
 from rsmodels.downstream.gains import paired_gain, spread
 from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.errors import ModelError
-from rsmodels.evaluate import evaluate_model
+from rsmodels.evaluation.evaluate import evaluate_model
 from rsmodels.synth.job import synth_augment
-from rsmodels.train.run import train
+from rsmodels.training.run import train
 from rsprep.config import make_settings
 from rsprep.errors import ConfigError
 from tests.rsmodels.conftest import build_tiny

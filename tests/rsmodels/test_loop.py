@@ -21,8 +21,8 @@ from scipy import stats
 import rsprep
 from rsmodels.cli.main import main
 from rsmodels.data.source import ChipSource
-from rsmodels.train.load import load
-from rsmodels.train.log import read_lines
+from rsmodels.training.load import load
+from rsmodels.training.log import read_lines
 from rsprep.job.verify import verify
 from tests.rsmodels.conftest import CLASSES, build_tiny
 

@@ -10,7 +10,7 @@ import yaml
 from rsmodels.cli.main import main
 from rsmodels.cli.train import seconds
 from rsmodels.errors import ModelError
-from rsmodels.train import checkpoint
+from rsmodels.training import checkpoint
 
 
 def recipe(tmp_path: Path) -> str:

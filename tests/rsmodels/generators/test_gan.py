@@ -16,8 +16,8 @@ from rsmodels.data.source import ChipSource
 from rsmodels.generators.gan import GanTask
 from rsmodels.tasks.base import Networks
 from rsmodels.tasks.models import model, resolve
-from rsmodels.train.schedule import seed_step
-from rsmodels.train.setup import fields_of
+from rsmodels.training.schedule import seed_step
+from rsmodels.training.setup import fields_of
 
 
 def made(tiny_dataset: Path, name: str = "rs-spade", **more: Any) -> tuple[GanTask, ChipBatch]:

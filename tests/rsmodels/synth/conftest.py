@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from rsmodels.train.run import train
+from rsmodels.training.run import train
 from tests.rsmodels import conftest as tiny
 
 

@@ -25,7 +25,7 @@ from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
 from rsmodels.synth import job, machine
 from rsmodels.synth.job import synth_augment
-from rsmodels.train.load import Trained, load
+from rsmodels.training.load import Trained, load
 from rsprep.errors import BuildError, StoreError
 from rsprep.finish import Outcome
 from rsprep.job.verify import verify

@@ -18,8 +18,8 @@ from rsmodels.synth.job import plan_synthetic, synth_augment
 from rsmodels.synth.machine import machine
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
-from rsmodels.train.load import Trained, load
-from rsmodels.train.run import train
+from rsmodels.training.load import Trained, load
+from rsmodels.training.run import train
 from rsprep.config import make_settings
 from rsprep.corpus.run import run_corpus
 from rsprep.errors import BuildError, InputError, StoreError

@@ -18,8 +18,8 @@ from rsmodels.tasks.base import Networks
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.segmentation import SegmentationTask, class_weights, seen_labels
 from rsmodels.tasks.settings import Schedule
-from rsmodels.train.schedule import factor, seed_step, set_rate
-from rsmodels.train.setup import fields_of
+from rsmodels.training.schedule import factor, seed_step, set_rate
+from rsmodels.training.setup import fields_of
 
 
 def made(tiny_dataset: Path, **more: object) -> tuple[SegmentationTask, list[ChipBatch]]:

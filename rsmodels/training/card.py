@@ -9,7 +9,7 @@ from rsmodels.data.normalise import Normaliser
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.train.setup import Material
+from rsmodels.training.setup import Material
 
 _USES = {
     "generator": (

@@ -19,12 +19,12 @@ from torch import nn
 
 from rsmodels.errors import ModelError, TrainError
 from rsmodels.generators.gan import GanTask
-from rsmodels.train import checkpoint, run
-from rsmodels.train.guard import alone
-from rsmodels.train.load import load
-from rsmodels.train.log import read_lines
-from rsmodels.train.loop import Trainer
-from rsmodels.train.run import train
+from rsmodels.training import checkpoint, run
+from rsmodels.training.guard import alone
+from rsmodels.training.load import load
+from rsmodels.training.log import read_lines
+from rsmodels.training.loop import Trainer
+from rsmodels.training.run import train
 from rsprep.errors import ConfigError, StoreError
 from tests.rsmodels.conftest import build_tiny
 

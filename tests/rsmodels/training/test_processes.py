@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rsmodels.train.log import read_lines
-from rsmodels.train.run import train
+from rsmodels.training.log import read_lines
+from rsmodels.training.run import train
 
 STEPS = 4
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsmodels.evaluate_judges import Legend
+from rsmodels.evaluation.judges import Legend
 from rsmodels.report.page import BarsSection, PanelsSection, Section, TableSection
 from rsmodels.tasks.models import MODELS
 from rsprep.report.data import Rgb

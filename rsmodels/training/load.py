@@ -20,9 +20,9 @@ from rsmodels.errors import ModelError
 from rsmodels.tasks.base import Kind, Task
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.train import checkpoint
-from rsmodels.train.save import AVERAGE, CONFIG, MODEL, NORMALISER, PARENTS
-from rsmodels.train.setup import make_task
+from rsmodels.training import checkpoint
+from rsmodels.training.save import AVERAGE, CONFIG, MODEL, NORMALISER, PARENTS
+from rsmodels.training.setup import make_task
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

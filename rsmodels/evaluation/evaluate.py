@@ -24,11 +24,11 @@ from rsmodels.data.lineage import refuse_leaks
 from rsmodels.data.loader import sweep
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
-from rsmodels.evaluate_judges import GeneratorJudge, Judge, SegmenterJudge
-from rsmodels.evaluate_page import Panel, page_sections, page_title
+from rsmodels.evaluation.judges import GeneratorJudge, Judge, SegmenterJudge
+from rsmodels.evaluation.page import Panel, page_sections, page_title
 from rsmodels.report.page import write_page
 from rsmodels.report.pictures import colours_of
-from rsmodels.train.load import Trained, load
+from rsmodels.training.load import Trained, load
 from rsprep.config import Section, make_settings
 from rsprep.files import appearing, write_text
 from rsprep.job.progress import Progress, Silent

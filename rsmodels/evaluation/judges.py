@@ -33,7 +33,7 @@ from rsmodels.report.pictures import (
     paint,
 )
 from rsmodels.tasks.segmentation import seen_labels
-from rsmodels.train.load import Trained
+from rsmodels.training.load import Trained
 from rsprep.report.data import Rgb
 
 IMAGE, LABEL = "image", "label"

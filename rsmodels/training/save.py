@@ -13,14 +13,14 @@ import torch
 from rsmodels.data.lineage import FILE_NAME as SEEN
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
-from rsmodels.train import checkpoint
-from rsmodels.train.card import card
-from rsmodels.train.setup import Material
-from rsmodels.train.state import optimiser_state, restore_optimisers
+from rsmodels.training import checkpoint
+from rsmodels.training.card import card
+from rsmodels.training.setup import Material
+from rsmodels.training.state import optimiser_state, restore_optimisers
 from rsprep.config import dump_config
 
 if TYPE_CHECKING:
-    from rsmodels.train.loop import Trainer
+    from rsmodels.training.loop import Trainer
 
 MODEL, AVERAGE, STATE, REST = "model.safetensors", "ema.safetensors", "train_state.safetensors", "train_state.json"
 NORMALISER, CONFIG, PARENTS, SCORES, CARD = "normaliser.json", "config.yaml", "parents.json", "metrics.json", "card.md"

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from rsmodels.tasks.settings import Schedule
-from rsmodels.train.schedule import factor, seed_step
-from rsmodels.train.state import Average
+from rsmodels.training.schedule import factor, seed_step
+from rsmodels.training.state import Average
 
 
 def test_shapes() -> None:

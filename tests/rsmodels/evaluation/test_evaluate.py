@@ -20,13 +20,13 @@ from rsmodels.data.loader import sweep
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.source import ChipSource, field
 from rsmodels.errors import ModelError
-from rsmodels.evaluate import EvaluateSettings, Evaluation, evaluate_model
+from rsmodels.evaluation.evaluate import EvaluateSettings, Evaluation, evaluate_model
 from rsmodels.metrics.image import ImageScores
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.segmentation import seen_labels
-from rsmodels.train.load import Trained
+from rsmodels.training.load import Trained
 from rsprep.job.progress import Silent
 
 TEST_CHIPS = 4
@@ -246,7 +246,7 @@ def test_chips_without_a_pixel_to_score_are_counted_and_not_shown(
                 batch.valid[name][:1] = False
             yield batch
 
-    monkeypatch.setattr("rsmodels.evaluate.sweep", hidden)
+    monkeypatch.setattr("rsmodels.evaluation.evaluate.sweep", hidden)
     trained = planted(source, "generator", blurred)
     found = run(trained, source, tmp_path, batch=8)
     assert found.record["figures"]["skipped"] == 1

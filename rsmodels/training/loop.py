@@ -19,10 +19,10 @@ from rsmodels.data.loader import Loader
 from rsmodels.data.normalise import Normaliser
 from rsmodels.tasks.base import Networks, Phase, Task
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.train.rescue import not_finite
-from rsmodels.train.schedule import factor, seed_step, set_rate
-from rsmodels.train.setup import Material
-from rsmodels.train.state import Average
+from rsmodels.training.rescue import not_finite
+from rsmodels.training.schedule import factor, seed_step, set_rate
+from rsmodels.training.setup import Material
+from rsmodels.training.state import Average
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

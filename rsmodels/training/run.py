@@ -21,13 +21,13 @@ from rsmodels.report.pictures import colours_of
 from rsmodels.tasks.base import Rows
 from rsmodels.tasks.models import model, resolve
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.train import checkpoint
-from rsmodels.train.guard import CONFIG, alone, check_resumes, heeding_stops
-from rsmodels.train.log import SHOWN, Log, write_run_page, write_samples
-from rsmodels.train.loop import Trainer, make_fabric, make_loader
-from rsmodels.train.relay import relayed
-from rsmodels.train.save import restore, save
-from rsmodels.train.setup import Material, fit_normaliser, gather, held_out, make_task
+from rsmodels.training import checkpoint
+from rsmodels.training.guard import CONFIG, alone, check_resumes, heeding_stops
+from rsmodels.training.log import SHOWN, Log, write_run_page, write_samples
+from rsmodels.training.loop import Trainer, make_fabric, make_loader
+from rsmodels.training.relay import relayed
+from rsmodels.training.save import restore, save
+from rsmodels.training.setup import Material, fit_normaliser, gather, held_out, make_task
 from rsprep.config import dump_config
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent

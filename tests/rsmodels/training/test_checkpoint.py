@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rsmodels.errors import ModelError
-from rsmodels.train import checkpoint
+from rsmodels.training import checkpoint
 
 WEIGHTS = {"model.safetensors": {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4, dtype=torch.int64)}}
 
