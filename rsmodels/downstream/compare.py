@@ -58,7 +58,8 @@ def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progr
     _check_folder(home)
     watcher = progress or Silent()
     home.mkdir(parents=True, exist_ok=True)
-    write_text(home / CONFIG, dump_config(checked))
+    if not (home / CONFIG).exists():  # else kept until the runs have accepted these settings
+        write_text(home / CONFIG, dump_config(checked))
     runs = [
         _run(arm, seed, home, chosen, checked, watcher)
         for seed in range(checked.seed, checked.seed + checked.seeds)
@@ -66,6 +67,7 @@ def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progr
     ]
     record = _record(checked, chosen, runs)
     watcher.stage("report")
+    write_text(home / CONFIG, dump_config(checked))
     write_text(home / RECORD, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
     write_report(home / PAGE, record, home, chosen)
     return Comparison(out=home, record=record)

@@ -253,8 +253,10 @@ def test_true_alone_is_a_beginning_that_mix_goes_on_from(tiny_dataset: Path, syn
 
 def test_other_settings_of_the_runs_are_refused(tiny_dataset: Path, tmp_path: Path) -> None:
     compare(settings(tiny_dataset, None, tmp_path / "out"))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
     with pytest.raises(ModelError, match=r"(?s)other-settings.*batch: 8 before, 4 now"):
         compare(settings(tiny_dataset, None, tmp_path / "out", train={**SMALL, "batch": 4}))
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
 
 
 # -- in words -------------------------------------------------------------------------------------
