@@ -26,7 +26,7 @@ from rsmodels.training.guard import CONFIG, alone, check_resumes, heeding_stops
 from rsmodels.training.log import SHOWN, Log, write_run_page, write_samples
 from rsmodels.training.loop import Trainer, make_fabric, make_loader
 from rsmodels.training.relay import relayed
-from rsmodels.training.save import restore, save
+from rsmodels.training.save import restore, save, saved_scores
 from rsmodels.training.setup import Material, fit_normaliser, gather, held_out, make_task
 from rsprep.config import dump_config
 from rsprep.files import write_text
@@ -114,6 +114,7 @@ def _train(
         restore(trainer, found, material)
         watcher.note(f"goes on at step {trainer.step:,} of {material.steps:,}")
     keeper = _Keeper(trainer, material, normaliser, Log(run, trainer.step) if chief else None, watcher)
+    keeper.scores = saved_scores(found) if found else {}
     limit = min(material.steps, settings.max_steps or material.steps)
     if trainer.step < limit:
         _loop(trainer, keeper, limit, watcher)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ def save(
         NORMALISER: json.dumps(normaliser.to_json(), indent=1) + "\n",
         REST: rest + "\n",
         PARENTS: json.dumps({"chip_px": material.chip_px, "data": material.parents}, indent=2) + "\n",
-        SCORES: json.dumps({"step": trainer.step, **scores}, indent=2) + "\n",
+        SCORES: json.dumps({"step": trainer.step, **_as_json(scores)}, indent=2, allow_nan=False) + "\n",
         CARD: card(trainer.settings, material, normaliser, trainer.task, trainer.step, trainer.steps, scores),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -73,3 +74,14 @@ def restore(trainer: Trainer, manifest: checkpoint.Manifest, material: Material)
     restore_optimisers(trainer.optimisers, checkpoint.read_tensors(manifest, STATE), rest)
     trainer.step = manifest.step
     torch.manual_seed(trainer.settings.seed)
+
+
+def saved_scores(manifest: checkpoint.Manifest) -> dict[str, float]:
+    """The scores of the last validation before a checkpoint."""
+    record: dict[str, float | None] = json.loads(checkpoint.read_text(manifest, SCORES))
+    return {name: math.nan if value is None else value for name, value in record.items() if name != "step"}
+
+
+def _as_json(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """A class that is nowhere has no IoU: JSON has null for that."""
+    return {name: value if math.isfinite(value) else None for name, value in scores.items()}

@@ -65,9 +65,11 @@ def test_stopped_and_resumed_is_as_never_stopped(small: Small, model: str) -> No
 
 def test_a_run_that_is_done_stays(small: Small) -> None:
     settings = small("pix2pix")
-    train(settings)
+    scores = train(settings).scores
     before = {path: path.read_bytes() for path in Path(settings["out"]).rglob("*") if path.is_file()}
-    assert train(settings).finished
+    again = train(settings)
+    assert again.finished
+    assert again.scores == scores
     assert before == {path: path.read_bytes() for path in Path(settings["out"]).rglob("*") if path.is_file()}
 
 
