@@ -25,7 +25,7 @@ FLOORS = [
 
 
 MODEL_FLOORS = [
-    {"rsmodels.errors"},
+    {"rsmodels.errors", "rsmodels.records"},
     {"rsmodels.data", "rsmodels.nets", "rsmodels.metrics", "rsmodels.losses"},
     {"rsmodels.report"},
     {"rsmodels.generators", "rsmodels.tasks"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.errors import ModelError
 from rsmodels.evaluation.evaluate import RECORD as FIGURES
 from rsmodels.evaluation.evaluate import EvaluateSettings, evaluate_model
+from rsmodels.records import as_json, number
 from rsmodels.training.load import load
 from rsmodels.training.run import train
 from rsprep.config import dump_config, make_settings
@@ -68,7 +68,7 @@ def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progr
     record = _record(checked, chosen, runs)
     watcher.stage("report")
     write_text(home / CONFIG, dump_config(checked))
-    write_text(home / RECORD, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
+    write_text(home / RECORD, as_json(record))
     write_report(home / PAGE, record, home, chosen)
     return Comparison(out=home, record=record)
 
@@ -86,8 +86,8 @@ def _run(
         "seed": seed,
         "folder": str(folder.relative_to(home)),
         "checkpoint": found["checkpoint"],
-        "figures": {name: _number(found["figures"][name]) for name in SCORES},
-        "classes": [{**one, "iou": _number(one["iou"])} for one in found["classes"]],
+        "figures": {name: number(found["figures"][name]) for name in SCORES},
+        "classes": [{**one, "iou": number(one["iou"])} for one in found["classes"]],
     }
 
 
@@ -170,20 +170,6 @@ def _check_folder(home: Path) -> None:
             value=str(home),
             remedy="choose another --out, or an empty folder",
         )
-
-
-def _number(value: float | None) -> float:
-    """JSON has no NaN."""
-    return math.nan if value is None else value
-
-
-def _plain(value: Any) -> Any:
-    """`value` with null for NaN."""
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class _Named:

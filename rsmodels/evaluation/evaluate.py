@@ -5,8 +5,6 @@ What is kept of a chip is a few numbers; pictures are made of a handful of chips
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.evaluation.judges import GeneratorJudge, Judge, SegmenterJudge
 from rsmodels.evaluation.page import Panel, page_sections, page_title
+from rsmodels.records import as_json
 from rsmodels.report.page import write_page
 from rsmodels.report.pictures import colours_of
 from rsmodels.training.load import Trained, load
@@ -136,7 +135,7 @@ def evaluate_model(
     title, subtitle = page_title(record)
     sections = page_sections(record, scores, judge.columns, panels, judge.legend)
     write_page(out / PAGE, title, subtitle, sections, over="Evaluation")
-    write_text(out / RECORD, json.dumps(_plain(record), indent=2, allow_nan=False) + "\n")
+    write_text(out / RECORD, as_json(record))
     return Evaluation(out=out, record=record)
 
 
@@ -264,12 +263,3 @@ def _write_chips(
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
     with appearing(path) as partial:
         pq.write_table(pa.table(arrays), partial, compression="zstd")
-
-
-def _plain(value: Any) -> Any:
-    """`value` with null for what JSON has no number for: NaN, and an infinite PSNR (``equal`` tells how many)."""
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rsmodels.records import as_json
 from rsmodels.report.page import LinesSection, PanelsSection, Section, Series, TableSection, write_page
 from rsmodels.report.pictures import grid_png
 from rsmodels.tasks.base import Rows
@@ -33,9 +34,8 @@ class Log:
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         """Add one line; numbers that are none become null."""
-        numbers = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "kind": kind, **numbers}, allow_nan=False) + "\n")
+            file.write(as_json({"step": step, "kind": kind, **values}, indent=None))
 
 
 def read_lines(run: Path) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from rsmodels.data.lineage import FILE_NAME as SEEN
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
+from rsmodels.records import as_json, number
 from rsmodels.training import checkpoint
 from rsmodels.training.card import card
 from rsmodels.training.setup import Material
@@ -40,7 +40,7 @@ def save(
         NORMALISER: json.dumps(normaliser.to_json(), indent=1) + "\n",
         REST: rest + "\n",
         PARENTS: json.dumps({"chip_px": material.chip_px, "data": material.parents}, indent=2) + "\n",
-        SCORES: json.dumps({"step": trainer.step, **_as_json(scores)}, indent=2, allow_nan=False) + "\n",
+        SCORES: as_json({"step": trainer.step, **scores}),
         CARD: card(trainer.settings, material, normaliser, trainer.task, trainer.step, trainer.steps, scores),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -79,9 +79,4 @@ def restore(trainer: Trainer, manifest: checkpoint.Manifest, material: Material)
 def saved_scores(manifest: checkpoint.Manifest) -> dict[str, float]:
     """The scores of the last validation before a checkpoint."""
     record: dict[str, float | None] = json.loads(checkpoint.read_text(manifest, SCORES))
-    return {name: math.nan if value is None else value for name, value in record.items() if name != "step"}
-
-
-def _as_json(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """A class that is nowhere has no IoU: JSON has null for that."""
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+    return {name: number(value) for name, value in record.items() if name != "step"}
