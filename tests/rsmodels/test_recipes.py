@@ -26,7 +26,8 @@ def test_recipes_of_comparisons_are_valid(path: Path) -> None:
     recipe = read_config(path)
     checked = make_settings(DownstreamSettings, {**recipe, "real": "chips", "out": "downstream"})
     base = {"model": "segmentation", "preset": checked.preset, "data": ["chips"], "out": "run"}
-    resolve({**base, "steps": checked.steps, **checked.train})
+    length = {key: value for key in ("steps", "epochs") if (value := getattr(checked, key))}
+    resolve({**base, **length, **checked.train})
 
 
 def test_there_are_recipes_of_both_kinds() -> None:
