@@ -77,3 +77,12 @@ def test_one_worker_unless_more_are_asked_for() -> None:
     assert settings().engine.workers == 1
     assert settings(engine={"scheduler": "processes"}).engine.workers == 1
     assert settings(engine={"workers": 3}).engine.workers == 3
+
+
+def test_parents_are_not_all_turned_alike() -> None:
+    """Twice as many chips as parents: each once as it is, and once in a form that differs from parent to parent."""
+    many = np.arange(64)
+    second = [variation for _, variation in list(dealt(many, 128, ALL, 0))[64:]]
+    assert {one.element for one in second} == set(range(1, 8))
+    assert not any(one.edit for one in second)
+    assert second != [variation for _, variation in list(dealt(many, 128, ALL, 1))[64:]]
