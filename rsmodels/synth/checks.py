@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from rsmodels.data.lineage import Seen, refuse_leaks, seen_by
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.training.load import Trained
-
-
-def check_device(device: str) -> None:
-    """ModelError ``no-gpu`` where CUDA is asked for and not there."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ModelError(
-            "no-gpu", "there is no GPU here that torch can use", value=device, remedy="--device auto or cpu"
-        )
 
 
 def check_generator(trained: Trained, source: ChipSource) -> None:

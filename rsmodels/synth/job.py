@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from rsmodels.data.lineage import FILE_NAME, Seen
 from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
-from rsmodels.synth.checks import check_device, check_generator, check_lineage
+from rsmodels.synth.checks import check_generator, check_lineage
 from rsmodels.synth.edits import class_figures
 from rsmodels.synth.machine import SynthWork, conditions_of, make_synthetic
 from rsmodels.synth.schema import clear_of, synthetic_schema
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
+from rsmodels.training.device import device_of
 from rsmodels.training.load import Trained, load
 from rsprep.config import make_settings
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Place
@@ -71,7 +72,7 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
     InputError : as :func:`check_generator`, :func:`check_lineage` and :func:`dealt`.
     """
     progress.stage("check lineage")
-    check_device(settings.device)
+    device_of(settings.device)
     source = ChipSource.open(settings.data)
     trained = load(settings.checkpoint, device="cpu")
     check_generator(trained, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,9 @@ import yaml
 
 from rsmodels.errors import ModelError
 from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
+from rsmodels.training import checkpoint
 from rsprep.config import dump_config
+from rsprep.errors import InputError
 
 CONFIG, LOCK = "config.yaml", ".lock"
 THREADS = "loading.threads"
@@ -59,6 +62,21 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str 
             yield from _differences(old, new, f"{prefix}{key}.")
         elif old != new:
             yield f"{prefix}{key}", old, new
+
+
+@contextmanager
+def leaving_nothing_wrong(run: Path) -> Iterator[None]:
+    """Take a folder away again that was made for a run which could not begin with what was given.
+
+    Some settings are found wrong only by a network, once it has the data before it. Whoever calls holds the lock.
+    """
+    fresh = all(file.name == LOCK for file in run.iterdir())
+    try:
+        yield
+    except InputError:
+        if fresh and not checkpoint.listed(run):
+            shutil.rmtree(run, ignore_errors=True)
+        raise
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from rsmodels.tasks.base import Kind, Task
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
+from rsmodels.training.device import device_of
 from rsmodels.training.save import AVERAGE, CONFIG, MODEL, NORMALISER, PARENTS
 from rsmodels.training.setup import make_task
 
@@ -99,10 +100,10 @@ def load(path: str | Path, *, device: str = "auto") -> Trained:
 
     Raises
     ------
-    ModelError : ``no-checkpoint``, ``torn-checkpoint``.
+    ModelError : ``no-checkpoint``, ``torn-checkpoint``, ``no-gpu``.
     """
     manifest = checkpoint.find(path)
-    place = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
+    place = device_of(device)
     settings = resolve(yaml.safe_load(checkpoint.read_text(manifest, CONFIG)))
     normaliser = Normaliser.from_json(json.loads(checkpoint.read_text(manifest, NORMALISER)))
     record = json.loads(checkpoint.read_text(manifest, PARENTS))

@@ -19,6 +19,7 @@ from rsmodels.data.loader import Loader
 from rsmodels.data.normalise import Normaliser
 from rsmodels.tasks.base import Networks, Phase, Task
 from rsmodels.tasks.settings import RunSettings
+from rsmodels.training.device import device_of
 from rsmodels.training.rescue import not_finite
 from rsmodels.training.schedule import factor, seed_step, set_rate
 from rsmodels.training.setup import Material
@@ -148,9 +149,8 @@ def make_loader(settings: RunSettings, material: Material, normaliser: Normalise
 def make_fabric(settings: RunSettings) -> Fabric:
     """Devices and precision as the settings have them."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it does is in the run's page
-    gpu = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
     return Fabric(
-        accelerator="cuda" if gpu else "cpu",
+        accelerator=device_of(settings.device).type,
         devices=settings.devices,
         strategy="ddp_spawn" if settings.devices > 1 else "auto",
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",

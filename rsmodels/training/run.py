@@ -22,7 +22,8 @@ from rsmodels.tasks.base import Rows
 from rsmodels.tasks.models import model, resolve
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
-from rsmodels.training.guard import CONFIG, alone, check_resumes, heeding_stops
+from rsmodels.training.device import device_of
+from rsmodels.training.guard import CONFIG, alone, check_resumes, heeding_stops, leaving_nothing_wrong
 from rsmodels.training.log import SHOWN, Log, write_run_page, write_samples
 from rsmodels.training.loop import Trainer, make_fabric, make_loader
 from rsmodels.training.relay import relayed
@@ -66,8 +67,9 @@ def train(settings: RunSettings | Mapping[str, Any], *, progress: Progress | Non
     checked = settings if isinstance(settings, RunSettings) else resolve(settings)
     run = Path(checked.out)
     check_resumes(run, checked)
+    device_of(checked.device)
     material = gather(checked)
-    with alone(run):
+    with alone(run), leaving_nothing_wrong(run):
         write_text(run / CONFIG, dump_config(checked))
         if checked.devices > 1:
             return _train_apart(checked, run, progress or Silent())

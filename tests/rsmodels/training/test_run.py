@@ -199,6 +199,9 @@ def test_two_phases_learn_apart(small: Small, monkeypatch: pytest.MonkeyPatch) -
         ({"batch": 3, "devices": 2}, "config/bad-batch"),
         ({"data": ["nowhere"]}, "store/not-found"),
         ({"split": "all"}, "config/bad-split"),
+        ({"device": "cuda"}, "model/no-gpu"),
+        ({"discriminator": {"width": 4, "downs": 6}}, "model/odd-size"),
+        ({"class_weights": "root"}, "config/unknown-key"),
     ],
 )
 def test_wrong_settings_leave_nothing(small: Small, more: dict[str, Any], name: str) -> None:
