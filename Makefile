@@ -41,6 +41,8 @@ bench: $(VENV)/.dev  ## measure against the named peers; figures go to docs/perf
 	$(BIN)/python benchmarks/terrain.py
 	$(BIN)/python benchmarks/maskmix.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/gan_step.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) $(LOOP) .mypy_cache .ruff_cache .pytest_cache .hypothesis

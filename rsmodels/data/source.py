@@ -253,7 +253,7 @@ def _positions(source: ChipSource, variable: Variable, bands: Sequence[str]) -> 
             "no-such-band",
             f"{variable.name} of {source.name} has the bands {', '.join(there) or '(none)'}",
             value=", ".join(missing or bands),
-            remedy="name some of these, each once",
+            remedy=f"--bands {','.join(there)}, or some of these, each once" if there else "leave the bands out",
         )
     return tuple(there.index(band) for band in bands)
 
