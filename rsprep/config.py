@@ -9,7 +9,7 @@ import datetime as dt
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -28,6 +28,8 @@ class Section(BaseModel):
     """A group of settings; frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    LISTED_BY: ClassVar[str] = "rsprep config"
+    """The command that lists the keys."""
 
 
 Settings = TypeVar("Settings", bound=Section)
@@ -285,7 +287,7 @@ def _explain(error: ValidationError, model: type[Section]) -> ConfigError:
         f"bad-{keys[-1] if keys else 'settings'}".replace("_", "-"),
         f"{where}: {message}" if where else message,
         value=first["input"] if where else "",
-        remedy="`rsprep config` lists every key with what it takes",
+        remedy=f"`{model.LISTED_BY}` lists every key with what it takes",
     )
 
 
@@ -299,7 +301,7 @@ def _did_you_mean(location: tuple[int | str, ...], model: type[Section]) -> str:
         if close:
             home = section if section in homes[close[0]] else homes[close[0]][0]
             return f"did you mean {'.'.join(part for part in (home, close[0]) if part)!r}?"
-    return "`rsprep config` lists every key"
+    return f"`{model.LISTED_BY}` lists every key"
 
 
 def _homes(model: type[Section]) -> dict[str, list[str]]:

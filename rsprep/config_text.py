@@ -20,29 +20,36 @@ def describe_config(model: type[Section]) -> str:
 
     Keys without a default hold an example.
     """
-    return "\n".join(_lines(model, "")) + "\n"
+    return "\n".join(_lines(model, "", None)) + "\n"
 
 
-def _lines(model: type[Section], indent: str) -> Iterator[str]:
+def _lines(model: type[Section], indent: str, whole: Section | None) -> Iterator[str]:
+    """Lines of a section; `whole` is its default where that differs from the defaults of its keys."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
             yield ""
             yield from _comment(" ".join((kind.__doc__ or "").split()), indent)
             yield f"{indent}{name}:"
-            yield from _lines(kind, indent + "  ")
+            yield from _lines(kind, indent + "  ", _default(field, name, whole))
         else:
             yield from _comment("; ".join(part for part in (field.description, _taken(field)) if part), indent)
-            yield f"{indent}{name}: {_value(field)}"
+            yield f"{indent}{name}: {_value(_default(field, name, whole))}"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
     return (f"{indent}# {line}" for line in textwrap.wrap(text, WIDTH - len(indent) - 2))
 
 
-def _value(field: FieldInfo) -> str:
-    """Default of a key, or an example where it has none, as YAML on one line."""
-    value: Any = (field.examples or [None])[0] if field.is_required() else field.get_default(call_default_factory=True)
+def _default(field: FieldInfo, name: str, whole: Section | None) -> Any:
+    """Default of a key, or an example where it has none."""
+    if whole is not None:
+        return getattr(whole, name)
+    return (field.examples or [None])[0] if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def _value(value: Any) -> str:
+    """A default as YAML on one line."""
     plain = list(value) if isinstance(value, tuple) else value
     text = yaml.safe_dump(plain, default_flow_style=True, width=10 * WIDTH, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")

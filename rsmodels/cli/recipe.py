@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
+COMMANDS = {
+    "evaluate": "rsmodels.evaluation.evaluate:EvaluateSettings",
+    "synth-augment": "rsmodels.synth.settings:SynthSettings",
+    "downstream": "rsmodels.downstream.settings:DownstreamSettings",
+}
+"""Command to the settings that its recipe holds; `train` has those of each model."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -13,22 +20,31 @@ def register(app: typer.Typer) -> None:
 
 
 def config(
-    model: Annotated[str, typer.Argument(help="rs-spade, pix2pix or segmentation.")] = "rs-spade",
-    preset: Annotated[str | None, typer.Option(help="Print this preset instead: tiny, base or paper.")] = None,
+    name: Annotated[
+        str, typer.Argument(help=f"A model (rs-spade, pix2pix, segmentation) or a command ({', '.join(COMMANDS)}).")
+    ] = "rs-spade",
+    preset: Annotated[
+        str | None, typer.Option(help="Print this preset of a model instead: tiny, base or paper.")
+    ] = None,
 ) -> int:
-    """Print a recipe for `rsmodels train` with every key at its default, explained; or what a preset sets.
+    """Print a recipe with every key at its default, explained: for a model, or for a command; or what a preset sets.
 
     Example:
 
         rsmodels config rs-spade > recipe.yaml
     """
+    import importlib
+
     import yaml
 
     from rsmodels.tasks import models
     from rsprep.config_text import describe_config
 
-    if preset is None:
-        print(describe_config(models.model(model).settings), end="")
+    if preset is not None:
+        print(yaml.safe_dump({"model": name, **models.preset(name, preset)}, sort_keys=False), end="")
+    elif name in COMMANDS:
+        module, settings = COMMANDS[name].split(":")
+        print(describe_config(getattr(importlib.import_module(module), settings)), end="")
     else:
-        print(yaml.safe_dump({"model": model, **models.preset(model, preset)}, sort_keys=False), end="")
+        print(describe_config(models.model(name).settings), end="")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -17,6 +17,8 @@ DECIDED = frozenset(
 
 class DownstreamSettings(Section):
     """A comparison of True and Mix."""
+
+    LISTED_BY: ClassVar[str] = "rsmodels config downstream"
 
     real: str = Field(min_length=1, description="data set of real chips; its val and test splits judge both")
     synthetic: str | None = Field(None, description="data set of synthetic chips; null: only True is trained, for now")

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,8 @@ RECORD, CHIPS, PAGE = "metrics.json", "chips.parquet", "report.html"
 
 class EvaluateSettings(Section):
     """An evaluation."""
+
+    LISTED_BY: ClassVar[str] = "rsmodels config evaluate"
 
     checkpoint: str = Field(min_length=1, description="checkpoint, or a run, of which the newest whole one is taken")
     data: str = Field(min_length=1, description="data set to evaluate on")

@@ -18,6 +18,7 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(x?)")
 class SynthSettings(CorpusSettings):
     """A synthetic data set: how many chips, by which generator, from the conditions of which train chips."""
 
+    LISTED_BY: ClassVar[str] = "rsmodels config synth-augment"
     INPUTS: ClassVar[tuple[str, ...]] = ("data", "checkpoint")
 
     data: str = Field(description="data set whose train chips lend their conditions", examples=["chips"])

@@ -86,6 +86,7 @@ def resolve(values: Mapping[str, Any]) -> RunSettings:
 
 def preset(name: str, chosen: str) -> dict[str, Any]:
     """What the preset `chosen` of the model `name` sets; ModelError ``no-such-preset`` with those there are."""
+    model(name)
     known = PRESETS[name]
     if chosen not in known:
         raise ModelError(

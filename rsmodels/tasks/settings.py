@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -39,6 +39,8 @@ class Loading(Section):
 
 class RunSettings(Section):
     """A run: what to train on, for how long, and where it goes."""
+
+    LISTED_BY: ClassVar[str] = "rsmodels config"
 
     model: str = Field(description="what is trained")
     data: tuple[str, ...] = Field(min_length=1, description="data sets to train on", examples=[["chips"]])

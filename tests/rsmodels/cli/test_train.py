@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
 import yaml
 
 from rsmodels.cli.main import main
+from rsmodels.cli.recipe import COMMANDS
 from rsmodels.cli.train import seconds
 from rsmodels.errors import ModelError
 from rsmodels.training import checkpoint
+from rsprep.config import make_settings
+from rsprep.errors import ConfigError
 
 
 def recipe(tmp_path: Path) -> str:
@@ -59,9 +63,29 @@ def test_recipes_can_be_given_back(name: str, capsys: pytest.CaptureFixture[str]
 
     assert main(["config", name]) == 0
     values = yaml.safe_load(capsys.readouterr().out)
-    assert resolve({**values, "steps": 4}).model == name
+    least = {"model": name, "data": ["chips"], "out": "run", "steps": 4}
+    assert resolve({**values, "steps": 4}) == resolve(least)  # the printed defaults are those that hold
     assert main(["config", name, "--preset", "paper"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["model"] == name
+
+
+@pytest.mark.parametrize(
+    ("command", "needs"),
+    [
+        ("evaluate", {"checkpoint": "a", "data": "b"}),
+        ("synth-augment", {"data": "a", "checkpoint": "b", "out": "c"}),
+        ("downstream", {"real": "a", "out": "b"}),
+    ],
+)
+def test_recipes_of_commands(command: str, needs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", command]) == 0
+    values = yaml.safe_load(capsys.readouterr().out)
+    module, name = COMMANDS[command].split(":")
+    settings = getattr(importlib.import_module(module), name)
+    checked = make_settings(settings, {**values, **needs})
+    assert checked == make_settings(settings, needs)
+    with pytest.raises(ConfigError, match=f"`rsmodels config {command}` lists every key"):
+        make_settings(settings, {**needs, "qqqqq": 1})
 
 
 def test_times() -> None:
