@@ -205,7 +205,9 @@ class _Keeper:
             few = next(iter(sweep(source, slots[:: max(1, len(slots) // SHOWN)][:SHOWN], self.material.fields,
                                   self.normaliser, batch=SHOWN)))  # fmt: skip
             colours = colours_of(source, self.material.fields)
-            return task.panels(network, few.to(device, channels_last=settings.channels_last), colours)
+            columns, rows = task.panels(network, few.to(device, channels_last=settings.channels_last), colours)
+        names = dict(zip(source.chips.slot.tolist(), source.chips.chip_id.tolist(), strict=True))
+        return columns, [(names[key.slot], images) for key, (_, images) in zip(few.chips, rows, strict=True)]
 
     def _show(self, columns: tuple[str, ...], rows: Rows) -> None:
         trainer, settings = self.trainer, self.trainer.settings

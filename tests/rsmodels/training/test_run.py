@@ -105,6 +105,7 @@ def test_what_a_run_leaves(small: Small) -> None:
     assert sorted(path.name for path in (out / "samples").iterdir()) == ["step-00000006.png", "step-00000012.png"]
     page = (out / "report.html").read_text()
     assert "RS-SPADE" in page
+    assert "tiny-005" in page  # the first validation chip, by its name
     assert "psnr" in page
     card = (checkpoint.find(out).path / "card.md").read_text()
     for told in ("RS-SPADE, step 12 of 12", "real chips of its train split", "`s2`, bands B02, B03, B04, B08"):
