@@ -10,12 +10,18 @@ from functools import cache
 
 import pytest
 
+from rsmodels import errors as model_errors
 from rsprep import errors
 from rsprep.errors import CatalogError, ConfigError, InputError, RasterError, ReadError, RsprepError
 from tests.support import REPOSITORY
 
 LEAVES = sorted(
-    (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RsprepError)),
+    {
+        kind
+        for home in (errors, model_errors)
+        for kind in vars(home).values()
+        if isinstance(kind, type) and issubclass(kind, RsprepError)
+    },
     key=lambda kind: kind.__name__,
 )
 SHARED = {
@@ -25,8 +31,12 @@ SHARED = {
     "build/disk-full", "build/unwritable",
     "catalog/bad-crosswalk", "catalog/not-found", "catalog/not-stac", "catalog/server-error",
     "item/bad-geometry", "item/orbit-mixed",
+    "model/no-checkpoint", "model/no-chips", "model/no-lineage", "model/no-such-field", "model/not-a-folder",
+    "model/not-finite", "model/odd-size", "model/ratio", "model/saw-held-out", "model/too-few-images",
+    "model/unlike-data-sets",
     "raster/no-crs", "raster/not-integer",
-    "store/locked", "store/not-a-store", "store/not-found", "store/unsealed", "store/wrong-arrays",
+    "store/damaged-chunk", "store/locked", "store/missing-chunk", "store/missing-shard", "store/no-index",
+    "store/not-a-store", "store/not-found", "store/unsealed", "store/wrong-arrays",
     "time/missing", "time/naive", "time/reversed", "time/unreadable",
 }  # fmt: skip
 
@@ -39,7 +49,7 @@ def raised() -> tuple[tuple[str, str, ast.Call], ...]:
 
 def _raised() -> Iterator[tuple[str, str, ast.Call]]:
     families = {kind.__name__: kind.family for kind in LEAVES}
-    for path in sorted((REPOSITORY / "rsprep").rglob("*.py")):
+    for path in sorted(path for package in ("rsprep", "rsmodels") for path in (REPOSITORY / package).rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not call.args:
                 continue
