@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsmodels.data.augment import LIGHT, Augment, Photometry, check_light, element_of, turn
+from rsmodels.data.augment import LIGHT, Augment, Jitter, Photometry, check_light, element_of, turn
 from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.data.fields import Field
 from rsmodels.data.normalise import Normaliser
@@ -180,7 +180,7 @@ class _Maker:
                 values, valid = (one[number] for one in memory[field.name])
                 self.normaliser.encode_into(field.name, raw[field.name], clear.get(field.name), values, valid)
                 if position is not None and self.augment.jitter and field.kind == "optical":
-                    self._jittered(values, valid, position)
+                    self._jittered(values, valid, position, self.augment.jitter)
         return ChipBatch(
             values={name: torch.from_numpy(values) for name, (values, _) in memory.items()},
             valid={name: torch.from_numpy(valid) for name, (_, valid) in memory.items()},
@@ -194,10 +194,9 @@ class _Maker:
         light = reader.light(self._terrain[0]) if self._terrain else LIGHT
         return turn(raw, element, self.fields, light=light), turn(clear, element, ())
 
-    def _jittered(self, values: NDArray[Any], valid: NDArray[Any], position: int) -> None:
-        assert self.augment.jitter is not None  # noqa: S101  # how the caller came here
+    def _jittered(self, values: NDArray[Any], valid: NDArray[Any], position: int, jitter: Jitter) -> None:
         if not hasattr(self._own, "photometry"):
-            self._own.photometry = Photometry(self.augment.jitter, self.seed)
+            self._own.photometry = Photometry(jitter, self.seed)
         unit = np.clip(values * np.float32(0.5) + np.float32(0.5), 0, 1)
         values[...] = np.where(valid, self._own.photometry(unit, position) * np.float32(2) - np.float32(1), 0)
 

@@ -106,7 +106,7 @@ class ChipReader:
         if out.shape != self.shape or out.dtype != self.dtype or not out.flags.c_contiguous:
             raise ValueError(f"out must be a contiguous {self.dtype} {self.shape}, got {out.dtype} {out.shape}")
         if self._group is not None:
-            out[...] = self._by_zarr(slot)
+            out[...] = self._by_zarr(self._group, slot)
             return
         shard, within = divmod(slot, self._schema.slots_per_shard)
         file = shard_file(self.path, self._schema, self.variable.name, shard)
@@ -158,11 +158,10 @@ class ChipReader:
                 self._indexes.popitem(last=False)
         return index
 
-    def _by_zarr(self, slot: int) -> NDArray[Any]:
+    def _by_zarr(self, group: zarr.Group, slot: int) -> NDArray[Any]:
         """The same through zarr-python."""
-        assert self._group is not None  # noqa: S101  # how the caller came here
         try:
-            chip: NDArray[Any] = read_slots(self._group, self.variable.name, slot, 1)[0]
+            chip: NDArray[Any] = read_slots(group, self.variable.name, slot, 1)[0]
         except (RuntimeError, ValueError) as error:
             raise _damage(
                 "damaged-chunk", f"a chip cannot be unpacked ({error})", f"{self.path}, slot {slot}"

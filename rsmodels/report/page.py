@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -24,6 +23,7 @@ from rsprep.files import write_text
 from rsprep.report import charts as shared
 from rsprep.report.colours import HATCH_LINE, HATCH_PAPER
 from rsprep.report.html import TEMPLATES as SHARED_TEMPLATES
+from rsprep.report.html import escaping
 from rsprep.report.images import data_uri
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -62,25 +62,22 @@ def write_page(path: str | Path, title: str, subtitle: str, sections: Sequence[S
 
 def render_page(title: str, subtitle: str, sections: Sequence[Section], *, over: str = "") -> str:
     """The page as text; all that it is given is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = "\n".join(
         folder.joinpath(name).read_text(encoding="utf-8")
         for folder, name in ((SHARED_TEMPLATES, "style.css"), (TEMPLATES, "page.css"))
     )
-    return environment.get_template("page.html.j2").render(
-        title=title,
-        subtitle=subtitle,
-        over=over,
-        # Our own files: the only text that goes in unescaped besides our SVG.
-        style=Markup(style),  # noqa: S704  # our own files
-        blocks=_paired([_block(section) for section in sections]),
-        hatch=data_uri(_hatch_swatch()),
+    return (
+        escaping(TEMPLATES)
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            subtitle=subtitle,
+            over=over,
+            # Our own files: the only text that goes in unescaped besides our SVG.
+            style=Markup(style),  # noqa: S704  # our own files
+            blocks=_paired([_block(section) for section in sections]),
+            hatch=data_uri(_hatch_swatch()),
+        )
     )
 
 

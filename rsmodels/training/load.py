@@ -22,7 +22,7 @@ from rsmodels.tasks.models import resolve
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
 from rsmodels.training.device import device_of
-from rsmodels.training.save import AVERAGE, CONFIG, MODEL, NORMALISER, PARENTS
+from rsmodels.training.save import AVERAGE, CONFIG, MODEL, PARENTS, saved_normaliser
 from rsmodels.training.setup import make_task
 
 
@@ -105,7 +105,7 @@ def load(path: str | Path, *, device: str = "auto") -> Trained:
     manifest = checkpoint.find(path)
     place = device_of(device)
     settings = resolve(yaml.safe_load(checkpoint.read_text(manifest, CONFIG)))
-    normaliser = Normaliser.from_json(json.loads(checkpoint.read_text(manifest, NORMALISER)))
+    normaliser = saved_normaliser(manifest)
     record = json.loads(checkpoint.read_text(manifest, PARENTS))
     task = make_task(settings, normaliser, record["chip_px"])
     task.networks.load_state_dict(checkpoint.read_tensors(manifest, MODEL))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessException
 
@@ -27,7 +26,7 @@ from rsmodels.training.guard import CONFIG, alone, check_resumes, heeding_stops,
 from rsmodels.training.log import SHOWN, Log, write_run_page, write_samples
 from rsmodels.training.loop import Trainer, make_fabric, make_loader
 from rsmodels.training.relay import relayed
-from rsmodels.training.save import restore, save, saved_scores
+from rsmodels.training.save import restore, save, saved_normaliser, saved_scores
 from rsmodels.training.setup import Material, fit_normaliser, gather, held_out, make_task
 from rsprep.config import dump_config
 from rsprep.files import write_text
@@ -104,11 +103,7 @@ def _train(
     watcher = watcher if chief else Silent()
     found = checkpoint.newest(run)
     watcher.stage("prepare")
-    normaliser = (
-        Normaliser.from_json(yaml.safe_load(checkpoint.read_text(found, "normaliser.json")))
-        if found
-        else fit_normaliser(settings, material)
-    )
+    normaliser = saved_normaliser(found) if found else fit_normaliser(settings, material)
     torch.manual_seed(settings.seed)  # the first weights, the same in every process
     task = make_task(settings, normaliser, material.chip_px)
     trainer = Trainer(fabric, task, settings, material.steps, run)

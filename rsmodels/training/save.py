@@ -76,6 +76,11 @@ def restore(trainer: Trainer, manifest: checkpoint.Manifest, material: Material)
     torch.manual_seed(trainer.settings.seed)
 
 
+def saved_normaliser(manifest: checkpoint.Manifest) -> Normaliser:
+    """The normaliser that a checkpoint's networks were trained with."""
+    return Normaliser.from_json(json.loads(checkpoint.read_text(manifest, NORMALISER)))
+
+
 def saved_scores(manifest: checkpoint.Manifest) -> dict[str, float]:
     """The scores of the last validation before a checkpoint."""
     record: dict[str, float | None] = json.loads(checkpoint.read_text(manifest, SCORES))

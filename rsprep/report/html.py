@@ -39,15 +39,20 @@ def write_report(data: ReportData, path: str | Path) -> Path:
     return path
 
 
-def render_html(data: ReportData) -> str:
-    """The page as text; the same data give the same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+def escaping(templates: Path) -> jinja2.Environment:
+    """Templates of a folder, with all that they are given escaped, and every name that is not given an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render_html(data: ReportData) -> str:
+    """The page as text; the same data give the same bytes."""
+    environment = escaping(TEMPLATES)
     environment.filters.update(count=count_text, seconds=seconds_text, bytes=bytes_text)
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(
