@@ -44,10 +44,9 @@ from rsprep.job.labels import labels_of_pass
 from rsprep.job.optical import Optical
 from rsprep.job.radar import power_of_pass
 from rsprep.job.reader import Reader
-from rsprep.reading import BandSpec, ControlCache, ReadPolicy, load_dem, source_window
+from rsprep.reading import BandSpec, ControlCache, FileAccess, load_dem, source_window
 from rsprep.reading.extent import outline
 from rsprep.sources.definition import load_definition
-from rsprep.sources.signing import NoSigning
 
 RESOLUTION = {10: ("B02", "B03", "B04", "B08"), 20: ("B05", "B06", "B07", "B8A", "B11", "B12"), 60: ("B01", "B09")}
 S2_BANDS = tuple(band for bands in RESOLUTION.values() for band in bands)
@@ -167,6 +166,7 @@ def granule(name: str, product: str, folder: Path, bands: dict[str, Any], nodata
     return Granule(
         id=name,
         product=product,
+        source="planted",
         collection=product,
         datetime=moment,
         footprint=footprint,
@@ -216,14 +216,14 @@ def ours(granules: list[Granule], target: GeoBox) -> dict[str, Any]:
     of = {product: [g for g in granules if g.product == product] for product in ("sentinel2", "sentinel1", "landcover")}
     tiles = [g for g in granules if g.product == "dem"]
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        reader = Reader(block=target, signer=NoSigning(), policy=ReadPolicy(), pool=pool)
+        reader = Reader(block=target, accesses={"planted": FileAccess()}, pool=pool)
         rules = PRODUCTS.sentinel2.model_copy(update={"resampling": SPECS["sentinel2"].resampling})
         optical = Optical(of["sentinel2"], rules, Sentinel2(bands=S2_BANDS), reader, chip_px=256)
         loaded = {
             "sentinel2": optical.look(optical.passes[0], reader.everything).values,
             "sentinel1": power_of_pass(of["sentinel1"], PRODUCTS.sentinel1, Sentinel1(), reader).values,
-            "landcover": labels_of_pass(of["landcover"], PRODUCTS.landcover, reader).values,
-            "dem": load_dem(tiles, "elevation", target, SPECS["dem"], pool=pool).layer.values,
+            "landcover": labels_of_pass(of["landcover"], PRODUCTS.landcover, reader, reader.everything).values,
+            "dem": load_dem(tiles, "elevation", target, SPECS["dem"], access=reader.access, pool=pool).layer.values,
         }
     assert not reader.failures
     return loaded

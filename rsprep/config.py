@@ -61,6 +61,11 @@ class Sentinel2(Section):
     composite: Literal["best", "median"] = Field(
         "best", description="best: each pixel from the least cloudy date that is clear there; median: over clear dates"
     )
+    sky: Literal["auto", "scl", "cloud-score"] = Field(
+        "auto",
+        description="what tells clear sky: the scene classification or a cloud score; auto: the score if there is one",
+    )
+    min_clear_score: float = Field(0.6, ge=0, le=1, description="least cloud score (1 is clear) of a clear pixel")
     mask_snow: bool = Field(False, description="count SCL class 11 (snow, ice) as not clear")
     max_scene_cloud: float = Field(100.0, ge=0, le=100, description="skip granules with more cloud than this, percent")
 
@@ -94,6 +99,39 @@ class LandCover(Section):
         "mode", description="mode of the labels, or argmax of the mean probability"
     )
     min_observations: int = Field(1, ge=1, description="fewer valid observations than this make a pixel nodata")
+
+
+class Origin(Section):
+    """A source for one layer."""
+
+    source: str = Field(min_length=1, description="name of a source definition, or path of a YAML file")
+    endpoint: str | None = Field(None, description="address that replaces the source's own")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value
+
+    @field_validator("endpoint")
+    @classmethod
+    def _no_secret(cls, endpoint: str | None) -> str | None:
+        return _without_secret(endpoint)
+
+
+class EarthEngine(Section):
+    """How Earth Engine is reached. Nothing in here changes a pixel."""
+
+    project: str | None = Field(
+        None, description="Cloud project to charge; null: EARTHENGINE_PROJECT, GOOGLE_CLOUD_PROJECT or the login's own"
+    )
+    credentials: str = Field(
+        "auto",
+        min_length=1,
+        description="auto, saved (earthengine authenticate), adc (gcloud), anonymous (loopback only), or a key file",
+    )
+    concurrent: int = Field(20, ge=1, le=40, description="most requests at a time, over all workers")
+    requests_per_second: float = Field(80.0, gt=0, le=100, description="most requests a second, over all workers")
+    deadline_s: float = Field(180.0, gt=0, description="seconds after which a request is given up and tried again")
 
 
 class Terrain(Section):
@@ -163,6 +201,13 @@ class BuildConfig(Section):
         "planted", description="name of a source definition in catalogs/sources, or path of a YAML file"
     )
     endpoint: str | None = Field(None, description="STAC API or catalog.json that replaces the source's own")
+    sources: dict[Layer, tuple[Origin, ...]] = Field(
+        default_factory=dict,
+        description="layer to a source of its own; lulc may name several: where one sees nothing, the next serves",
+    )
+    granules: str | None = Field(
+        None, description="data set whose granules are read again; null: the sources are searched"
+    )
     start: dt.datetime | None = Field(
         None, description="begin of the time window, as 2021-06-01 or 2021-06-01T10:00:00Z; null leaves it open"
     )
@@ -177,6 +222,14 @@ class BuildConfig(Section):
     select: Select = Field(default_factory=Select)
     split: Split = Field(default_factory=Split)
     engine: Engine = Field(default_factory=Engine)
+    earthengine: EarthEngine = Field(default_factory=EarthEngine)
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_or_several(cls, sources: Any) -> Any:
+        if not isinstance(sources, Mapping):
+            return sources
+        return {layer: given if isinstance(given, list | tuple) else (given,) for layer, given in sources.items()}
 
     @field_validator("layers")
     @classmethod
@@ -188,21 +241,28 @@ class BuildConfig(Section):
     @field_validator("endpoint")
     @classmethod
     def _no_secret(cls, endpoint: str | None) -> str | None:
-        parts = urlsplit(endpoint or "")
-        if parts.scheme and (parts.query or parts.username or parts.password):
-            # The resolved configuration is written beside the data, where a key does not belong.
-            raise ConfigError(
-                "endpoint-secret",
-                "the endpoint carries a query or a password, which would be stored with the data set",
-                value=endpoint,
-                remedy="give the address alone; signing belongs into the source definition",
-            )
-        return endpoint
+        return _without_secret(endpoint)
 
     @field_validator("start", "end", mode="before")
     @classmethod
     def _utc(cls, value: Any, info: Any) -> Any:
         return parse_moment(value, is_end=info.field_name == "end")
+
+    def origins(self, layer: Layer) -> tuple[Origin, ...]:
+        """The sources of a layer, the preferred one first."""
+        return self.sources.get(layer) or (Origin(source=self.source, endpoint=self.endpoint),)
+
+    @model_validator(mode="after")
+    def _one_source_a_layer(self) -> Self:
+        for layer, origins in self.sources.items():
+            if not origins or (len(origins) > 1 and layer != "lulc"):
+                raise ConfigError(
+                    "bad-sources",
+                    f"sources.{layer} takes one source; only lulc may have others to fall back on",
+                    value=", ".join(origin.source for origin in origins),
+                    remedy=f"name one source for {layer}, or leave it out",
+                )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -221,6 +281,19 @@ class BuildConfig(Section):
                         remedy=f"add {layer} to --layers, or leave {setting} out",
                     )
         return self
+
+
+def _without_secret(endpoint: str | None) -> str | None:
+    """`endpoint`; ConfigError where it holds what must not lie beside the data, as the resolved configuration does."""
+    parts = urlsplit(endpoint or "")
+    if parts.scheme and (parts.query or parts.username or parts.password):
+        raise ConfigError(
+            "endpoint-secret",
+            "the endpoint carries a query or a password, which would be stored with the data set",
+            value=endpoint,
+            remedy="give the address alone; signing belongs into the source definition",
+        )
+    return endpoint
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

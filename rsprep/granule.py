@@ -17,7 +17,8 @@ class Asset:
     """One band of one file."""
 
     href: str
-    """Where the file is: an absolute path or an unsigned URL. Signing happens inside the task that reads."""
+    """Where the file is: an absolute path or an unsigned URL (signing happens inside the task that reads), or an
+    image and a band of it, as in ``ee://COPERNICUS/DEM/GLO30/N48_00_E012_00#DEM``."""
     band: int = 1
     """Band number in the file, counted from 1."""
     grid: GeoBox | None = None
@@ -64,6 +65,8 @@ class Granule:
     id: str
     product: str
     """Key of the product in the source definition: ``sentinel2``, ``sentinel1``, ``landcover`` or ``dem``."""
+    source: str
+    """Name of the source definition that it was found by."""
     collection: str
     datetime: dt.datetime
     """Nominal acquisition time, UTC and aware."""
@@ -82,6 +85,7 @@ class Granule:
         return {
             "id": self.id,
             "product": self.product,
+            "source": self.source,
             "collection": self.collection,
             "datetime": self.datetime.isoformat(),
             "footprint": shapely.to_wkb(self.footprint, hex=True),
@@ -94,6 +98,7 @@ class Granule:
         return cls(
             id=record["id"],
             product=record["product"],
+            source=record.get("source", "unknown"),  # in journals from before sources could be mixed
             collection=record["collection"],
             datetime=dt.datetime.fromisoformat(record["datetime"]),
             footprint=shapely.from_wkb(record["footprint"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,8 +33,10 @@ from rsprep.job.shard import ShardTask, run_shard
 from rsprep.overview import LOCK_NAME, SAID, overview
 from rsprep.report.data import ReportData
 from rsprep.report.words import bytes_text, count_text, seconds_text
-from rsprep.sources.definition import SourceDefinition
 from rsprep.stac import catalog
+
+SHARED_NAME = ".shared"
+"""Folder beside the store in which the workers of a build keep what they share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,8 @@ def build(
     identity = build_identity(settings)
     frozen = _frozen(dataset, identity)
     plan = make_plan(settings, frozen)
+    for note in plan.notes:
+        watcher.note(note)
     grid = plan.cut() if frozen is None else None
     if grid is not None:
         preflight(plan, grid)
@@ -130,35 +135,33 @@ def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
             value=plan.config.out,
             remedy="run the same command again: it goes on from there",
         )
-    journal.set_meta(SAID, _said(plan.definition))
+    journal.set_meta(SAID, {name: definition.licence for name, definition in plan.definitions.items()})
     journal.plan(planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found))
 
 
 def _make(plan: BuildPlan, journal: Journal, store: Path, watcher: Progress) -> None:
     """Make every shard that is pending."""
+    shared = store.with_name(SHARED_NAME)
 
     def tasks(address: str, token: str) -> Iterator[ShardTask]:
-        return plan.tasks((shard_of(journal, row) for row in journal.pending()), address, token)
+        return plan.tasks((shard_of(journal, row) for row in journal.pending()), address, token, shared.resolve())
 
-    make_pending(journal, store, plan.schema, run_shard, tasks, plan.config.engine, watcher)
+    try:
+        make_pending(journal, store, plan.schema, run_shard, tasks, plan.config.engine, watcher)
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
 
 
 def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> ReportData:
     """Select, seal, catalogue and report."""
     watcher.stage("select")
     sealing.apply_selection(journal, plan.config, plan.schema, dataset / sealing.STORE_NAME)
-    return finish(journal, plan.schema, dataset, watcher, began, home=plan.config.catalog, title=plan.definition.title)
+    return finish(journal, plan.schema, dataset, watcher, began, home=plan.config.catalog, title=plan.title)
 
 
 def _check_places(settings: BuildConfig) -> None:
     check_out(Path(settings.out))
     catalog.check_home(settings.catalog)
-
-
-def _said(definition: SourceDefinition) -> dict[str, Any]:
-    """What the catalog and the report tell of a source whose definition may be gone by then."""
-    names = definition.products.names()
-    return {"licence": definition.licence, "collections": {name: definition.product(name).collection for name in names}}
 
 
 def _settings(config: BuildConfig | Mapping[str, Any] | str | Path) -> BuildConfig:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rsprep import dynamic_world
 from rsprep.errors import InputError, StoreError
+from rsprep.granule import Granule
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.footprint import chip_footprint
 from rsprep.job.journal_view import JournalView
@@ -43,7 +44,7 @@ from rsprep.store.write import read_schema
 LOCK_NAME = "config.lock.yaml"
 REPORT_NAME = "report.html"
 SAID = "source"
-"""Key under which the journal keeps what the source's definition said when the build was planned."""
+"""Key under which the journal keeps the licence of every source: its definition may be gone by then."""
 QUICKLOOKS = 12
 SOFTWARE = ("rsprep", "rasterio", "numpy", "numba", "zarr", "dask", "pystac-client", "pyproj")
 CLASSES = tuple(
@@ -96,7 +97,7 @@ def _multisource(folder: Path, journal: JournalView, *, pictures: bool) -> dict[
     """What only a multi-source data set has to show."""
     config = _locked_config(folder)
     schema, _ = read_schema(folder / STORE_NAME)
-    origins = _Origins()
+    origins = _Origins(journal.granules())
     table = _table(origins.noting(journal.chips()), schema)
     looks, legends = _quicklooks(folder, table) if pictures else ((), ())
     return {
@@ -107,7 +108,7 @@ def _multisource(folder: Path, journal: JournalView, *, pictures: bool) -> dict[
         "classes": CLASSES if "lulc" in schema.names else (),
         "quicklooks": looks,
         "legends": legends,
-        "sources": _sources(origins, {one.id: one.datetime for one in journal.granules()}, journal.meta(SAID)),
+        "sources": _sources(origins, journal.meta(SAID, default={})),
     }
 
 
@@ -139,20 +140,32 @@ def _subtitle(config: dict[str, Any], schema: Schema) -> str:
 class _Origins:
     """What the committed chips were made from, gathered chip by chip."""
 
-    def __init__(self) -> None:
-        self.granules: dict[str, set[str]] = defaultdict(set)
-        """Product to the granules that gave pixels."""
+    def __init__(self, granules: Iterable[Granule]) -> None:
+        self._known = {(one.product, one.id): one for one in granules}
+        self.granules: dict[tuple[str, str], dict[str, Granule]] = defaultdict(dict)
+        """Product and source to the granules that gave pixels, by id."""
+        self.chips: dict[tuple[str, str], int] = defaultdict(int)
+        """Product and source to the number of chips that they gave pixels to."""
         self.facts: dict[str, set[str]] = defaultdict(set)
 
     def noting(self, rows: Iterable[ChipRow]) -> Iterator[ChipRow]:
         """Pass `rows` on, and remember what they tell."""
         for row in rows:
             if row.state == "committed":
-                for product, names in row.stats.get("sources", {}).items():
-                    self.granules[product].update(names)
-                for name, values in row.stats.get("facts", {}).items():
-                    self.facts[name].update(values)
+                self._note(row)
             yield row
+
+    def _note(self, row: ChipRow) -> None:
+        served = set()
+        for product, names in row.stats.get("sources", {}).items():
+            for name in names:
+                granule = self._known[product, name]
+                served.add((product, granule.source))
+                self.granules[product, granule.source][name] = granule
+        for key in served:
+            self.chips[key] += 1
+        for name, values in row.stats.get("facts", {}).items():
+            self.facts[name].update(values)
 
 
 def _table(rows: Iterable[ChipRow], schema: Schema) -> ChipTable:
@@ -240,21 +253,23 @@ def _quicklooks(folder: Path, table: ChipTable) -> tuple[tuple[Quicklook, ...], 
     return looks, rendered.legends
 
 
-def _sources(origins: _Origins, granules: Mapping[str, dt.datetime], said: Mapping[str, Any]) -> tuple[SourceRow, ...]:
-    """What the committed chips were made from, product by product."""
+def _sources(origins: _Origins, licences: Mapping[str, str]) -> tuple[SourceRow, ...]:
+    """What the committed chips were made from, product by product, source by source."""
     facts = origins.facts
     return tuple(
         SourceRow(
             product=product,
-            collection=said["collections"][product],
-            granules=len(names),
-            dates=_dates([granules[name] for name in names]) if product != "dem" else "",
+            source=source,
+            collection=", ".join(sorted({one.collection for one in granules.values()})),
+            granules=len(granules),
+            chips=origins.chips[product, source],
+            dates=_dates([one.datetime for one in granules.values()]) if product != "dem" else "",
             baseline=", ".join(sorted(facts[f"{product}_baseline"])),
             orbit=", ".join(sorted(facts[f"{product}_orbit"])),
-            licence=said["licence"],
+            licence=licences.get(source, ""),
             note=", ".join(sorted(facts[f"{product}_platform"])),
         )
-        for product, names in sorted(origins.granules.items())
+        for (product, source), granules in sorted(origins.granules.items())
     )
 
 

@@ -19,7 +19,7 @@ DEFAULT_START, DEFAULT_END = dt.date(2021, 6, 1), dt.date(2022, 8, 31)
 
 def with_embedded_source(config: BuildConfig, progress: Progress) -> BuildConfig:
     """`config` with an endpoint: where it asks for the planted world and names none, one is published for its AOI."""
-    if config.source != NAME or config.endpoint is not None:
+    if not _wants_simulation(config):
         return config
     aoi = read_aoi(config.aoi)
     if config.grid.snap == "utm":
@@ -44,7 +44,7 @@ def with_simulated_source(config: BuildConfig) -> BuildConfig:
     ------
     CatalogError : ``not-simulated``.
     """
-    if config.source != NAME or config.endpoint is not None:
+    if not _wants_simulation(config):
         return config
     catalog = _folder(config) / "catalog.json"
     if not catalog.is_file():
@@ -55,6 +55,12 @@ def with_simulated_source(config: BuildConfig) -> BuildConfig:
             remedy="run `rsprep simulate world`, then give --endpoint world/catalog.json",
         )
     return config.model_copy(update={"endpoint": str(catalog)})
+
+
+def _wants_simulation(config: BuildConfig) -> bool:
+    """Whether a layer is to come from the planted world, of which no address is given."""
+    served = any(layer not in config.sources for layer in config.layers)
+    return served and config.source == NAME and config.endpoint is None
 
 
 def _folder(config: BuildConfig) -> Path:

@@ -13,12 +13,13 @@ from rsprep.granule import Granule
 from rsprep.job.made import Contribution, Made
 from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
+from rsprep.job.sky import sky_band
 from rsprep.products.acquisitions import by_date
 from rsprep.products.composites import BestDate, median, rank_dates
 from rsprep.products.sentinel2 import NODATA, clear_mask, dn_offset, reflectance
-from rsprep.reading.bands import BandSpec
 from rsprep.reading.layer import Layer
 from rsprep.reading.mosaic import Box
+from rsprep.reading.spec import BandSpec
 from rsprep.sources.definition import Sentinel2Product
 
 STACK_BYTES = 512 * 2**20
@@ -37,7 +38,7 @@ class Optical:
         self.chip_px = chip_px
         self.passes = [nearest_crs_first(group, reader.block) for _, group in by_date(granules)]
         self._bands = BandSpec(dtype=product.dtype, nodata=product.nodata, resampling=product.resampling)
-        self._classes = BandSpec(dtype="uint8", nodata=0, resampling="nearest", categorical=True)
+        self.sky = sky_band(product, settings)
 
     def make(self) -> Made:
         """Read what the composite needs and make it."""
@@ -50,12 +51,12 @@ class Optical:
     def _best(self) -> Made:
         """Each pixel from the least cloudy date of its chip that is clear there.
 
-        With a scene classification the ranks are known before a band is read, and a date is read
+        Where the source tells the sky the ranks are known before a band is read, and a date is read
         only where it would still change a pixel.
         """
         shape = self.reader.shape
         # One small band a pass: read side by side, since over a network each costs a round trip or two.
-        skies = list(self.reader.pool.map(self._sky, self.passes)) if self.product.scl is not None else []
+        skies = list(self.reader.pool.map(self._sky, self.passes)) if self.sky is not None else []
         observed = blank_mask(shape)
         if skies:
             ranks = rank_dates(np.stack([sky.clear for sky in skies]), self.chip_px)
@@ -103,18 +104,31 @@ class Optical:
         return ranks
 
     def _sky(self, group: Sequence[Granule]) -> Pass:
-        """One pass by its scene classification alone, over the whole block."""
+        """One pass by what tells its sky alone, over the whole block."""
 
         def observe(granule: Granule, box: Box) -> Observation | None:
-            classes = self.reader.layer(granule, ("SCL",), self._classes, box)
-            if classes is None:
+            sky = self._read_sky(granule, box)
+            if sky is None:
                 return None
-            return Observation(values=classes.values, valid=classes.valid, clear=self._clear(classes))
+            return Observation(values=sky.values, valid=sky.valid, clear=self._clear(sky))
 
-        return lay(group, self.reader.everything, Blank(bands=1, dtype="uint8", nodata=0), self.reader, observe)
+        spec = self._sky_spec()
+        blank = Blank(bands=1, dtype=spec.dtype, nodata=spec.nodata or 0.0)
+        return lay(group, self.reader.everything, blank, self.reader, observe)
 
-    def _clear(self, classes: Layer) -> NDArray[np.bool_]:
-        return clear_mask(classes.values[0], mask_snow=self.settings.mask_snow)
+    def _sky_spec(self) -> BandSpec:
+        if self.sky == "score" and self.product.score is not None:
+            band = self.product.score.as_band()
+            return BandSpec(dtype=band.dtype, nodata=band.nodata, resampling="bilinear")
+        return BandSpec(dtype="uint8", nodata=0, resampling="nearest", categorical=True)
+
+    def _read_sky(self, granule: Granule, box: Box) -> Layer | None:
+        return self.reader.layer(granule, (str(self.sky),), self._sky_spec(), box)
+
+    def _clear(self, sky: Layer) -> NDArray[np.bool_]:
+        if self.sky == "score":
+            return np.asarray(sky.values[0] >= self.settings.min_clear_score)
+        return clear_mask(sky.values[0], mask_snow=self.settings.mask_snow)
 
     # -- median -------------------------------------------------------------------------------
 
@@ -156,11 +170,11 @@ class Optical:
         return lay(group, box, blank, self.reader, self._observe)
 
     def _observe(self, granule: Granule, box: Box) -> Observation | None:
-        """Reflectance of one granule with one mask for all bands and the classification, and where it is clear."""
-        classes: Layer | None = None
-        if self.product.scl is not None:
-            classes = self.reader.layer(granule, ("SCL",), self._classes, box)
-            if classes is None:
+        """Reflectance of one granule with one mask for all bands and the sky, and where it is clear."""
+        sky: Layer | None = None
+        if self.sky is not None:
+            sky = self._read_sky(granule, box)
+            if sky is None:
                 return None
         layer = self.reader.layer(granule, self.settings.bands, self._bands, box)
         if layer is None:
@@ -168,9 +182,9 @@ class Optical:
         # In place where that fits: a block of twelve bands is hundreds of megabytes.
         out = layer.values.view(np.int16) if layer.values.itemsize == 2 else None
         signed = reflectance(layer.values, self._offset(granule), nodata=int(self.product.nodata), out=out)
-        if classes is None:
+        if sky is None:
             return Observation(values=signed, valid=layer.valid)
-        return Observation(values=signed, valid=layer.valid & classes.valid, clear=self._clear(classes))
+        return Observation(values=signed, valid=layer.valid & sky.valid, clear=self._clear(sky))
 
     def _offset(self, granule: Granule) -> int:
         return dn_offset(granule.properties, baseline_key=self.product.baseline, applied=self.product.offset_applied)

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import shapely
 
-from rsprep.config import BuildConfig, Layer
-from rsprep.errors import CatalogError, TimeError
+from rsprep.config import BuildConfig
+from rsprep.errors import CatalogError
 from rsprep.granule import Granule
 from rsprep.ground.aoi import Aoi, read_aoi
 from rsprep.ground.grid import Plan, plan_grid
 from rsprep.ground.shards import Shard
 from rsprep.ground.zones import METRES_PER_DEGREE
 from rsprep.job.reach import FootprintIndex, shard_outline, widened
-from rsprep.job.records import identity_of
+from rsprep.job.records import LULC_SOURCE, identity_of
+from rsprep.job.search import Findings, Found, by_product, granules_of, search
 from rsprep.job.shard import ShardTask
-from rsprep.products.acquisitions import unique_acquisitions
+from rsprep.job.sky import sky_band
+from rsprep.job.supplies import Supply, accesses_of, layer_definitions, open_sources, supplies_of
 from rsprep.products.sentinel1 import describe, pick_orbit
 from rsprep.reading.control import crs_of
-from rsprep.sources.base import Source, open_source
-from rsprep.sources.definition import SourceDefinition, load_definition
-from rsprep.store.schema import Schema, multisource_schema
+from rsprep.sources.base import Source
+from rsprep.sources.definition import (
+    DemProduct,
+    LandCoverProduct,
+    Sentinel1Product,
+    Sentinel2Product,
+    SourceDefinition,
+)
+from rsprep.store.schema import Column, Schema, multisource_schema
 
-PRODUCT_OF: Mapping[Layer, str] = {"s2": "sentinel2", "s1": "sentinel1", "lulc": "landcover", "terrain": "dem"}
 SAME_LATTICE_M = 1e-3
 """Pixel lattices closer than this are one."""
 KERNEL_DEGREES = 0.002
@@ -41,8 +49,11 @@ class BuildPlan:
     """Everything that is decided before the work begins."""
 
     config: BuildConfig
-    definition: SourceDefinition
-    source: Source
+    definitions: Mapping[str, SourceDefinition]
+    """Source name to its definition."""
+    sources: Mapping[str, Source]
+    supplies: Mapping[str, tuple[Supply, ...]]
+    """Product to the sources that serve it, the preferred one first."""
     aoi: Aoi
     granules: Mapping[str, tuple[Granule, ...]]
     """Product to its granules over the AOI, duplicates left out."""
@@ -51,6 +62,13 @@ class BuildPlan:
     sea: Sea
     """Cells of the DEM's tile grid that were never published, as west, south, east, north."""
     schema: Schema
+    notes: tuple[str, ...] = ()
+    """What whoever watches should know of the search."""
+
+    @property
+    def title(self) -> str:
+        """The sources in words."""
+        return "; ".join(dict.fromkeys(definition.title for definition in self.definitions.values()))
 
     def cut(self) -> Plan:
         """The chips and shards of a new build; a resumed one has them in its journal.
@@ -62,22 +80,28 @@ class BuildPlan:
         offsets = _lattice_offsets(self.config, self.granules)
         return plan_grid(self.aoi, self.config.grid, self.config.split, offsets)
 
-    def tasks(self, shards: Iterable[Shard], store: str, token: str) -> Iterator[ShardTask]:
-        """One task for each shard, made when it is asked for; `token` admits them to the store as writers."""
+    def tasks(self, shards: Iterable[Shard], store: str, token: str, shared: Path | None = None) -> Iterator[ShardTask]:
+        """One task for each shard, made when it is asked for.
+
+        Parameters
+        ----------
+        token : admits them to the store as writers.
+        shared : see :meth:`rsprep.sources.base.Source.access`.
+        """
         index = FootprintIndex(self.granules)
-        signer = self.source.signer()
+        accesses = accesses_of(self.sources, self.config, shared)
         for shard in shards:
             outline = shard_outline(shard)
             yield ShardTask(
                 shard=shard,
                 config=self.config,
-                definition=self.definition,
+                supplies=self.supplies,
+                accesses=accesses,
                 granules=index.near(outline),
                 sea=tuple(box for box in self.sea if shapely.box(*box).intersects(outline)),
                 store=store,
                 token=token,
                 schema=self.schema,
-                signer=signer,
             )
 
 
@@ -88,7 +112,7 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
     ------
     AoiError, CatalogError : the AOI or the source definition cannot be read.
     """
-    return identity_of(config, **_fingerprints(read_aoi(config.aoi), load_definition(config.source)))
+    return identity_of(config, **_fingerprints(read_aoi(config.aoi), _by_name(layer_definitions(config))))
 
 
 def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> BuildPlan:
@@ -103,104 +127,66 @@ def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> B
     InputError : AOI, time window, source or items cannot be used; the leaf and its slug tell which.
     """
     aoi = read_aoi(config.aoi)
-    definition = load_definition(config.source)
-    for layer in config.layers:
-        definition.product(PRODUCT_OF[layer])
-    if definition.needs_period and (config.start is None or config.end is None):
-        raise TimeError(
-            "missing",
-            f"source {definition.name} holds years of scenes: it needs a time window",
-            remedy="give --start and --end",
-        )
-    source = open_source(definition, config.endpoint)
-    granules = _sorted_by_product(frozen) if frozen is not None else _find_all(config, definition, source, aoi)
-    orbit, granules = _one_orbit(config, definition, granules, aoi)
-    sea = _sea(config, source, granules, aoi)
+    definitions = layer_definitions(config)
+    supplies = supplies_of(definitions)
+    for supply in supplies.get("sentinel2", ()):
+        sky_band(supply.expect(Sentinel2Product), config.sentinel2)
+    sources = open_sources(config, definitions)
+    if frozen is None and config.granules is not None:
+        frozen = granules_of(config.granules, supplies)
+    found = (
+        search(config, supplies, sources, lambda product: _reached(config, aoi, product))
+        if frozen is None
+        else Findings(granules=by_product(frozen))
+    )
+    orbit, granules = _one_orbit(config, supplies, found.granules, aoi)
     return BuildPlan(
         config=config,
-        definition=definition,
-        source=source,
+        definitions=_by_name(definitions),
+        sources=sources,
+        supplies=supplies,
         aoi=aoi,
         granules=granules,
         orbit=orbit,
-        sea=sea,
-        schema=_schema(config, definition, orbit),
+        sea=_sea(config, supplies, sources, granules, aoi),
+        schema=_schema(config, supplies, orbit),
+        notes=found.notes,
     )
+
+
+def _by_name(definitions: Mapping[Any, tuple[SourceDefinition, ...]]) -> dict[str, SourceDefinition]:
+    return {definition.name: definition for served in definitions.values() for definition in served}
 
 
 # -- granules -------------------------------------------------------------------------------------
 
 
-def _find_all(
-    config: BuildConfig, definition: SourceDefinition, source: Source, aoi: Aoi
-) -> dict[str, tuple[Granule, ...]]:
-    found: dict[str, tuple[Granule, ...]] = {}
-    for layer in config.layers:
-        product = PRODUCT_OF[layer]
-        timeless = product == "dem"
-        start, end = (None, None) if timeless else (config.start, config.end)
-        area = _reached(config, aoi, product)
-        granules = source.find(product, area, start, end, bands=_wanted_bands(config, definition, product))
-        if product == "sentinel2":
-            granules = _usable_scenes(config, definition, granules)
-        found[product] = tuple(granules)
-    return found
-
-
-def _usable_scenes(config: BuildConfig, definition: SourceDefinition, granules: list[Granule]) -> list[Granule]:
-    rules = definition.products.sentinel2
-    assert rules is not None  # noqa: S101  # checked by definition.product
-    limit = config.sentinel2.max_scene_cloud
-    clear = [granule for granule in granules if float(granule.properties.get("eo:cloud_cover") or 0.0) <= limit]
-    if not clear:
-        raise CatalogError(
-            "all-cloudy",
-            f"each of the {len(granules)} Sentinel-2 granules found has more cloud than allowed",
-            value=f"max_scene_cloud: {limit:g}",
-            remedy="raise sentinel2.max_scene_cloud or widen the time window",
-        )
-    return unique_acquisitions(clear, tile_key=rules.tile, baseline_key=rules.baseline)
-
-
-def _wanted_bands(config: BuildConfig, definition: SourceDefinition, product: str) -> Collection[str]:
-    if product == "sentinel2":
-        rules = definition.products.sentinel2
-        classes = ("SCL",) if rules is not None and rules.scl is not None else ()
-        return (*config.sentinel2.bands, *classes)
-    if product == "sentinel1":
-        return config.sentinel1.polarisations
-    if product == "landcover":
-        return ("label",) if config.landcover.method == "mode" else tuple(f"p{number}" for number in range(9))
-    return ("elevation",)
-
-
 def _one_orbit(
-    config: BuildConfig, definition: SourceDefinition, granules: dict[str, tuple[Granule, ...]], aoi: Aoi
-) -> tuple[str, dict[str, tuple[Granule, ...]]]:
-    rules = definition.products.sentinel1
-    if "s1" not in config.layers or rules is None:
+    config: BuildConfig, supplies: Mapping[str, tuple[Supply, ...]], granules: Found, aoi: Aoi
+) -> tuple[str, Found]:
+    if "s1" not in config.layers:
         return "unknown", granules
+    rules = supplies["sentinel1"][0].expect(Sentinel1Product)
     orbit, chosen = pick_orbit(granules["sentinel1"], aoi.geometry, orbit=config.sentinel1.orbit, orbit_key=rules.orbit)
     # Refuses ground-range products, and items that say another calibration than the definition.
     describe(chosen, kind=rules.kind, calibration=rules.calibration, orbit_key=rules.orbit)
     return orbit, {**granules, "sentinel1": tuple(chosen)}
 
 
-def _sorted_by_product(frozen: Sequence[Granule]) -> dict[str, tuple[Granule, ...]]:
-    by_product: dict[str, list[Granule]] = {}
-    for granule in frozen:
-        by_product.setdefault(granule.product, []).append(granule)
-    return {product: tuple(granules) for product, granules in by_product.items()}
-
-
-def _sea(config: BuildConfig, source: Source, granules: Mapping[str, tuple[Granule, ...]], aoi: Aoi) -> Sea:
+def _sea(
+    config: BuildConfig,
+    supplies: Mapping[str, tuple[Supply, ...]],
+    sources: Mapping[str, Source],
+    granules: Found,
+    aoi: Aoi,
+) -> Sea:
     """DEM cells that were never published; a listed tile that the catalog does not have is an error."""
-    tiles = source.tile_list() if "terrain" in config.layers else None
+    tiles = sources[supplies["dem"][0].source].tile_list() if "terrain" in config.layers else None
     if tiles is None:
         return ()
     area = _reached(config, aoi, "dem")
     inside = aoi.geometry if config.grid.partial == "drop" else area
-    have = shapely.union_all([granule.footprint for granule in granules["dem"]])
+    have = shapely.union_all([granule.footprint for granule in granules.get("dem", ())])
     for cell in tiles.land(inside):
         if not have.intersects(cell.centroid):
             raise CatalogError(
@@ -260,21 +246,29 @@ def _same(a: float, b: float, period: float) -> bool:
     return min(apart, period - apart) < SAME_LATTICE_M
 
 
-def _schema(config: BuildConfig, definition: SourceDefinition, orbit: str) -> Schema:
-    radar, cover, dem = (definition.products.sentinel1, definition.products.landcover, definition.products.dem)
-    return multisource_schema(
-        config,
-        s1_calibration=radar.calibration if radar else "unknown",
-        s1_orbit=orbit,
-        lulc_origin=cover.crosswalk if cover else "unknown",
-        dem_surface=dem.surface if dem else "unknown",
-        dem_datum=dem.vertical_datum if dem else "unknown",
-    )
+def _schema(config: BuildConfig, supplies: Mapping[str, tuple[Supply, ...]], orbit: str) -> Schema:
+    facts: dict[str, str] = {}
+    columns: tuple[Column, ...] = ()
+    for supply in supplies.get("sentinel1", ()):
+        radar = supply.expect(Sentinel1Product)
+        facts |= {"s1_kind": radar.kind, "s1_calibration": radar.calibration, "s1_orbit": orbit}
+    for supply in supplies.get("dem", ()):
+        dem = supply.expect(DemProduct)
+        facts |= {"dem_surface": dem.surface, "dem_datum": dem.vertical_datum}
+    covers = [supply.expect(LandCoverProduct).crosswalk for supply in supplies.get("landcover", ())]
+    if covers:
+        facts["lulc_origin"] = ", ".join(dict.fromkeys(covers))
+    if len(covers) > 1:
+        columns = (Column(name=LULC_SOURCE, kind="string", meaning="source of the land cover of this chip"),)
+    return replace(multisource_schema(config, **facts), columns=columns)
 
 
-def _fingerprints(aoi: Aoi, definition: SourceDefinition) -> dict[str, str]:
-    """The AOI's path and the source's name may come to mean something else: what they mean counts."""
+def _fingerprints(aoi: Aoi, definitions: Mapping[str, SourceDefinition]) -> dict[str, Any]:
+    """The AOI's path and the sources' names may come to mean something else: what they mean counts."""
     return {
         "aoi": hashlib.sha256(shapely.to_wkb(shapely.normalize(aoi.geometry))).hexdigest()[:16],
-        "source_definition": hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:16],
+        "source_definitions": {
+            name: hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:16]
+            for name, definition in sorted(definitions.items())
+        },
     }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
-from odc.geo.geobox import GeoBox
-
 from rsprep.errors import ReadError
-from rsprep.granule import Granule
+from rsprep.granule import Asset
 from rsprep.ground.grid import Plan
 from rsprep.job.plan import BuildPlan
 from rsprep.job.reach import shard_outline
-from rsprep.reading.access import ReadPolicy
-from rsprep.reading.windows import read_window
+from rsprep.reading.access import Access, ReadPolicy
+from rsprep.reading.control import ControlCache
+from rsprep.reading.spec import BandSpec
 from rsprep.sources.definition import Band
 
 PROBE_PX = 16
@@ -33,34 +32,26 @@ def preflight(plan: BuildPlan, grid: Plan) -> None:
     shard = grid.shards[len(grid.shards) // 2]
     outline = shard_outline(shard)
     middle = (shard.grid.shape[0] // 2, shard.grid.shape[1] // 2)
-    target = shard.grid[middle[0] : middle[0] + PROBE_PX, middle[1] : middle[1] + PROBE_PX]
+    controls = ControlCache(shard.grid[middle[0] : middle[0] + PROBE_PX, middle[1] : middle[1] + PROBE_PX])
+    accesses = {name: source.access(ReadPolicy(attempts=1)) for name, source in plan.sources.items()}
     with ThreadPoolExecutor(THREADS) as pool:
         jobs = []
         for product, granules in plan.granules.items():
             near = [granule for granule in granules if granule.footprint.intersects(outline)]
-            bands = plan.definition.product(product).bands()
-            for granule in (near or list(granules))[:1]:
-                jobs += [
-                    pool.submit(_probe, plan, granule, name, bands[name], target) for name in _shared(granule, bands)
-                ]
+            for supply in plan.supplies[product]:
+                bands = supply.rules.bands()
+                those = [one for one in near or granules if one.source == supply.source]
+                for granule in those[:1]:
+                    jobs += [
+                        pool.submit(_probe, accesses[supply.source], granule.assets[name], bands[name], controls)
+                        for name in granule.assets
+                        if name in bands
+                    ]
         for job in jobs:
             job.result()
 
 
-def _shared(granule: Granule, bands: dict[str, Band]) -> Iterator[str]:
-    return (name for name in granule.assets if name in bands)
-
-
-def _probe(plan: BuildPlan, granule: Granule, name: str, band: Band, target: GeoBox) -> None:
-    try:
-        read_window(
-            granule.assets[name],
-            target,
-            nodata=band.nodata,
-            dtype=band.dtype,
-            resampling="nearest",
-            sign=plan.source.sign,
-            policy=ReadPolicy(attempts=1),
-        )
-    except ReadError:
-        return
+def _probe(access: Access, asset: Asset, band: Band, controls: ControlCache) -> None:
+    spec = BandSpec(dtype=band.dtype, nodata=band.nodata, resampling="nearest")
+    with contextlib.suppress(ReadError):
+        access.read([asset], spec, controls, lambda _index, _window: None)

@@ -16,10 +16,12 @@ from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.sentinel1 import PowerMean, decibel, erode_border, to_power
+from rsprep.reading.bands import asset_of
 from rsprep.reading.control import ControlCache, pixel_lengths
 from rsprep.reading.mosaic import Box
+from rsprep.reading.spec import BandSpec
 from rsprep.reading.warp import fill_invalid, warp
-from rsprep.reading.windows import Window, read_window
+from rsprep.reading.window import Window
 from rsprep.sources.definition import Sentinel1Product
 
 KERNEL_PX = 4
@@ -85,28 +87,20 @@ def _windows(
     granule: Granule, product: Sentinel1Product, settings: Sentinel1, reader: Reader, target: GeoBox
 ) -> list[Window] | None:
     """The source pixels of every polarisation, wide enough that a border just outside the target is seen."""
-    first = granule.assets[settings.polarisations[0]].grid
-    wide = target.pad(_margin(first, target, settings.border_px))
-    controls = ControlCache(wide)
+    assets = [asset_of(granule, polarisation) for polarisation in settings.polarisations]
+    controls = ControlCache(target.pad(_margin(assets[0].grid, target, settings.border_px)))
+    spec = BandSpec(dtype=product.dtype, nodata=product.nodata, resampling=product.resampling)
+    found: dict[int, Window] = {}
 
-    def read(polarisation: str) -> Window | None:
-        return read_window(
-            granule.assets[polarisation],
-            wide,
-            nodata=product.nodata,
-            dtype=product.dtype,
-            resampling=product.resampling,
-            controls=controls,
-            sign=reader.signer.sign,
-            policy=reader.policy,
-        )
+    def keep(index: int, window: Window | None) -> None:
+        if window is not None:
+            found[index] = window
 
-    found = list(reader.pool.map(read, settings.polarisations))
-    windows = [window for window in found if window is not None]
-    if len(windows) < len(found):
+    reader.access(granule).read(assets, spec, controls, keep, pool=reader.pool)
+    if len(found) < len(assets):
         return None
-    reader.decoded += sum(window.values.nbytes for window in windows)
-    return windows
+    reader.count(granule, settings.polarisations, spec, controls)
+    return [found[index] for index in range(len(assets))]
 
 
 def _margin(source: GeoBox | None, block: GeoBox, border_px: int) -> int:

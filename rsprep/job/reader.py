@@ -1,4 +1,4 @@
-"""What one task reads with: signs inside the task, counts what it decodes, and remembers what failed and where."""
+"""What one task reads with: every source by its own access, counted, and what failed remembered with its place."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.errors import RasterError, ReadError, RsprepError
 from rsprep.granule import Granule
-from rsprep.reading.access import ReadPolicy
-from rsprep.reading.bands import BandSpec, load_granule
+from rsprep.reading.access import Access, Cost
+from rsprep.reading.bands import asset_of, load_granule
 from rsprep.reading.control import ControlCache, crs_of
-from rsprep.reading.extent import reach, window_bytes
+from rsprep.reading.extent import reach
 from rsprep.reading.layer import Layer
 from rsprep.reading.mosaic import Box
-from rsprep.sources.signing import Signer
+from rsprep.reading.spec import BandSpec
 
 Found = TypeVar("Found")
 
@@ -40,13 +40,13 @@ class Reader:
     """Reads granules onto a block, or onto a box of it."""
 
     block: GeoBox
-    signer: Signer
-    policy: ReadPolicy
+    accesses: Mapping[str, Access]
+    """Source to where its pixels come from."""
     pool: Executor
     """Where the bands of a granule are read concurrently."""
     failures: list[Failure] = field(default_factory=list)
-    decoded: int = 0
-    """Bytes of the source windows that were decoded."""
+    cost: Cost = field(default_factory=Cost)
+    """What the source windows that were read took, retries aside."""
     _controls: ControlCache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,13 +70,21 @@ class Reader:
         def load() -> Layer | None:
             return load_granule(
                 granule, bands, controls.target, spec,
-                controls=controls, pool=self.pool, sign=self.signer.sign, policy=self.policy,
+                access=self.access(granule), controls=controls, pool=self.pool,
             )  # fmt: skip
 
         layer = self.guarded(granule, box, load)
         if layer is not None:
-            self._count(granule, bands, np.dtype(spec.dtype).itemsize, controls)
+            self.count(granule, bands, spec, controls)
         return layer
+
+    def access(self, granule: Granule) -> Access:
+        """Where a granule's pixels come from."""
+        return self.accesses[granule.source]
+
+    def count(self, granule: Granule, bands: Sequence[str], spec: BandSpec, controls: ControlCache) -> None:
+        """Add what reading these bands took."""
+        self.cost += self.access(granule).cost([asset_of(granule, band) for band in bands], spec, controls)
 
     def guarded(self, granule: Granule, box: Box, work: Callable[[], Found | None]) -> Found | None:
         """`work()`, or None if it could not read `granule`; the failure is remembered with what it may have filled."""
@@ -97,12 +105,6 @@ class Reader:
     def controls(self, box: Box) -> ControlCache:
         """Control grids of a box, shared by all that is read onto it; positions are those of the whole block."""
         return self._controls.cropped(*box)
-
-    def _count(self, granule: Granule, bands: Sequence[str], itemsize: int, controls: ControlCache) -> None:
-        for band in bands:
-            grid = granule.assets[band].grid
-            if grid is not None:
-                self.decoded += window_bytes(grid, controls.get(grid), itemsize)
 
 
 def nearest_crs_first(granules: Sequence[Granule], block: GeoBox) -> list[Granule]:

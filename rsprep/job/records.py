@@ -16,10 +16,12 @@ CORPUS = "corpus"
 """Key under which the journal keeps what a corpus is and what its report shows; a multi-source data set has none."""
 SYNTHETIC = "synthetic"
 """Key under which what a corpus is says that a model made its chips."""
+LULC_SOURCE = "lulc_source"
+"""Column that tells which of several sources the land cover of a chip is from."""
 TABLES = "tables"
 """Key under which the journal keeps the tables that a corpus made of itself."""
 Outcome = Literal["committed", "rejected", "quarantined"]
-_NO_PIXEL_DEPENDS_ON = ("engine", "catalog", "out")
+_NO_PIXEL_DEPENDS_ON = ("engine", "earthengine", "catalog", "out")
 
 
 @dataclass(frozen=True, kw_only=True)

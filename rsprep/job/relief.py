@@ -11,8 +11,9 @@ from rsprep.granule import Granule
 from rsprep.job.made import Contribution, Made
 from rsprep.job.reader import Reader
 from rsprep.products.terrain import HALO, metric_side, terrain
-from rsprep.reading.bands import BandSpec
+from rsprep.reading.control import ControlCache
 from rsprep.reading.dem import Box, load_dem
+from rsprep.reading.spec import BandSpec
 from rsprep.sources.definition import DemProduct
 
 
@@ -26,22 +27,18 @@ def relief(
     sea : areas (west, south, east, north; degrees) without a published tile, where the height is 0 m.
     """
     block = reader.block
+    spec = BandSpec(dtype=product.dtype, nodata=product.nodata, resampling=settings.resampling)
+    controls = ControlCache(block.pad(HALO))
     found = load_dem(
-        granules,
-        "elevation",
-        block.pad(HALO),
-        BandSpec(dtype=product.dtype, nodata=product.nodata, resampling=settings.resampling),
-        zero_boxes=sea,
-        pool=reader.pool,
-        sign=reader.signer.sign,
-        policy=reader.policy,
-        collect=True,
-    )
+        granules, "elevation", controls.target, spec,
+        access=reader.access, zero_boxes=sea, controls=controls, pool=reader.pool, collect=True,
+    )  # fmt: skip
     by_id = {granule.id: granule for granule in granules}
     for failed in found.failed:
         reader.failed(by_id[failed.granule_id], failed.error, (failed.rows, failed.columns), reader.everything)
     heights = np.where(found.layer.valid, found.layer.values[0], np.float32(np.nan)).astype(np.float32, copy=False)
-    reader.decoded += heights.nbytes
+    for granule_id in found.granule_ids:
+        reader.count(by_id[granule_id], ("elevation",), spec, controls)
     layers = terrain(
         heights,
         resolution=metric_side(block),

@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.config import BuildConfig
+from rsprep.config import BuildConfig, Layer
 from rsprep.granule import Granule
 from rsprep.ground.shards import Chip, Shard
-from rsprep.job.labels import landcover
+from rsprep.job.labels import Offer, landcover
 from rsprep.job.made import Made
 from rsprep.job.optical import Optical
 from rsprep.job.radar import radar
 from rsprep.job.reader import Failure, Reader
-from rsprep.job.records import ChipResult, ShardResult, peak_memory
+from rsprep.job.records import LULC_SOURCE, ChipResult, ShardResult, peak_memory
 from rsprep.job.relief import relief
+from rsprep.job.supplies import Supply
 from rsprep.products.landcover import class_shares
-from rsprep.reading.access import ReadPolicy
+from rsprep.reading.access import Access
 from rsprep.reading.mosaic import Box
-from rsprep.sources.definition import SourceDefinition
-from rsprep.sources.signing import Signer
+from rsprep.sources.definition import DemProduct, LandCoverProduct, Sentinel1Product, Sentinel2Product
 from rsprep.store.digest import chip_digest
 from rsprep.store.fence import require_writer
 from rsprep.store.schema import Schema
@@ -44,7 +44,10 @@ class ShardTask:
 
     shard: Shard
     config: BuildConfig
-    definition: SourceDefinition
+    supplies: Mapping[str, tuple[Supply, ...]]
+    """Product to the sources that serve it, the preferred one first."""
+    accesses: Mapping[str, Access]
+    """Source to where its pixels come from."""
     granules: Mapping[str, tuple[Granule, ...]]
     """Product to the granules whose footprints meet the shard."""
     sea: tuple[tuple[float, float, float, float], ...]
@@ -53,7 +56,6 @@ class ShardTask:
     token: str
     """Admits to the store as a writer, see :mod:`rsprep.store.fence`."""
     schema: Schema
-    signer: Signer
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travels compressed: the hrefs of a season's granules repeat one another, and weigh 4 kB a granule."""
@@ -79,8 +81,7 @@ def run_shard(task: ShardTask) -> ShardResult:
     with ThreadPoolExecutor(READ_THREADS) as pool:
         reader = Reader(
             block=task.shard.grid[box],
-            signer=task.signer,
-            policy=ReadPolicy(attempts=task.config.engine.retries + 1),
+            accesses=task.accesses,
             pool=pool,
         )
         layers, seconds = make_layers(task, reader)
@@ -95,30 +96,41 @@ def run_shard(task: ShardTask) -> ShardResult:
         index=task.shard.index,
         chips=tuple(chips),
         seconds=time.perf_counter() - began,
-        bytes_read=reader.decoded,
+        bytes_read=reader.cost.bytes,
         peak_rss=peak_memory(),
-        stats={"seconds": seconds, "failures": sorted({failure.reason for failure in reader.failures})},
+        stats={
+            "seconds": seconds,
+            "requests": reader.cost.requests,
+            "failures": sorted({failure.reason for failure in reader.failures}),
+        },
     )
 
 
 def make_layers(task: ShardTask, reader: Reader) -> tuple[dict[str, Made], dict[str, float]]:
     """Every layer that the configuration asks for, and the seconds that each took."""
-    config, products = task.config, task.definition.products
-    makers: dict[str, Callable[[], Made]] = {}
-    if products.sentinel2 is not None and "s2" in config.layers:
-        optical = Optical(
-            task.granules["sentinel2"], products.sentinel2, config.sentinel2, reader, config.grid.chip_size
-        )
-        makers["s2"] = optical.make
-    if products.sentinel1 is not None:
-        rules1 = products.sentinel1
-        makers["s1"] = lambda: radar(task.granules["sentinel1"], rules1, config.sentinel1, reader)
-    if products.landcover is not None:
-        rules = products.landcover
-        makers["lulc"] = lambda: landcover(task.granules["landcover"], rules, config.landcover, reader)
-    if products.dem is not None:
-        rules_dem = products.dem
-        makers["terrain"] = lambda: relief(task.granules["dem"], rules_dem, config.terrain, reader, task.sea)
+    config, supplies, granules = task.config, task.supplies, task.granules
+
+    def optical() -> Made:
+        rules = supplies["sentinel2"][0].expect(Sentinel2Product)
+        return Optical(granules["sentinel2"], rules, config.sentinel2, reader, config.grid.chip_size).make()
+
+    def backscatter() -> Made:
+        rules = supplies["sentinel1"][0].expect(Sentinel1Product)
+        return radar(granules["sentinel1"], rules, config.sentinel1, reader)
+
+    def labels() -> Made:
+        offers = [
+            Offer(source=one.source, rules=one.expect(LandCoverProduct), granules=tuple(those))
+            for one in supplies["landcover"]
+            for those in [[granule for granule in granules["landcover"] if granule.source == one.source]]
+        ]
+        return landcover(offers, config.landcover, reader, config.grid.chip_size)
+
+    def heights() -> Made:
+        rules = supplies["dem"][0].expect(DemProduct)
+        return relief(granules["dem"], rules, config.terrain, reader, task.sea)
+
+    makers: dict[Layer, Callable[[], Made]] = {"s2": optical, "s1": backscatter, "lulc": labels, "terrain": heights}
     layers: dict[str, Made] = {}
     seconds: dict[str, float] = {}
     for name in config.layers:
@@ -167,6 +179,8 @@ def _cut(
             if owned is not None:
                 out[name][..., ~owned] = task.schema[name].fill
     stats = _statistics(layers, here, owned, out)
+    if task.schema.columns:
+        stats["values"] = {LULC_SOURCE: ", ".join(stats["facts"].get("landcover_source", ()))}
     broken = sorted({failure.reason for failure in failures if _overlap(failure.box, here)})
     reason = "" if broken else _rejection(task.config, layers, here, owned)
     state = "quarantined" if broken else "rejected" if reason else "committed"

@@ -19,7 +19,9 @@ from rsprep.granule import Granule
 
 Units = Literal["power", "amplitude", "db"]
 UNITS: tuple[Units, ...] = get_args(Units)
-Kind = Literal["rtc", "grd"]
+Kind = Literal["rtc", "gtc", "grd"]
+"""rtc: on the map grid, and slopes are corrected for the ground that they show to the radar. gtc: on the map grid with
+relief displacement taken out, brightness of slopes as it was seen (Earth Engine). grd: ground range of the radar."""
 Calibration = Literal["gamma0", "sigma0", "uncalibrated"]
 Orbit = Literal["ascending", "descending", "unknown"]
 
@@ -35,7 +37,7 @@ class Radar:
     """What a radar layer holds. Layers of different kinds are never mixed."""
 
     kind: Kind
-    """rtc is corrected for terrain; grd is detected ground range, which is not even on the map grid."""
+    """See :data:`Kind`; rtc or gtc, because grd is not even on the map grid."""
     calibration: Calibration
     orbit: Orbit
     """Flight direction; "unknown" where no item tells it."""
@@ -268,15 +270,15 @@ def describe(
     Raises
     ------
     ItemError
-        When the product is not corrected for terrain, an item is calibrated otherwise than declared, or
+        When the product is not on the map grid, an item is calibrated otherwise than declared, or
         directions are mixed.
     """
-    if kind != "rtc":
+    if kind == "grd":
         raise ItemError(
             "not-terrain-corrected",
             "ground range detected images are displaced by relief and do not fit the other layers",
             value=f"kind: {kind}, calibration: {calibration}",
-            remedy="use a source of terrain-corrected backscatter (kind: rtc)",
+            remedy="use a source of terrain-corrected backscatter (kind: rtc or gtc)",
         )
     orbits: set[Orbit] = set()
     platforms: set[str] = set()

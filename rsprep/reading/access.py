@@ -1,19 +1,104 @@
-"""How files are reached: GDAL's settings, signing, retries, and messages that give no secret away."""
+"""How pixels are reached: what every kind of source offers a task, and how files are opened, signed and retried."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from odc.geo.geobox import GeoBox
+
 from rsprep.errors import RasterError
+from rsprep.granule import Asset
+from rsprep.reading.control import ControlCache
+from rsprep.reading.spec import BandSpec
+from rsprep.reading.window import Window
 
 REMOTE_SCHEMES = ("http", "https", "s3", "gs", "az")
-Sign = Callable[[str], str]
+Use = Callable[[int, Window | None], None]
+"""Takes the window of the asset at an index; None where the asset does not touch the target."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a read takes at most."""
+
+    requests: int = 0
+    """Requests to a server; retries are not counted."""
+    bytes: int = 0
+    """Bytes of pixels, decoded."""
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(requests=self.requests + other.requests, bytes=self.bytes + other.bytes)
+
+
+class Access(Protocol):
+    """Where the pixels of one source come from, in a task.
+
+    Pickles without any secret, and serves all threads of a task.
+    """
+
+    def read(
+        self,
+        assets: Sequence[Asset],
+        spec: BandSpec,
+        controls: ControlCache,
+        use: Use,
+        *,
+        pool: Executor | None = None,
+    ) -> None:
+        """Read what the target of `controls` needs of each asset, at full resolution and in one piece.
+
+        Parameters
+        ----------
+        spec : how the bands are coded by the source definition, and the kernel that they will go through; its
+            support is read around the target's footprint.
+        controls : control grids of the target, shared by everything that is read for it.
+        use : called once for each asset as soon as its pixels are there, from any thread.
+        pool : where assets are read concurrently; must not be the pool this call itself runs in, which would
+            wait for itself. One after the other by default.
+
+        Raises
+        ------
+        RasterError : a source contradicts its item or its definition (band, CRS, grid, dtype, nodata, size).
+        ReadError : the pixels cannot be had or decoded, after the retries that the source allows.
+        """
+        ...
+
+    def grid(self, asset: Asset) -> GeoBox:
+        """The lattice of the whole source by its own words; raises as :meth:`read` does."""
+        ...
+
+    def cost(self, assets: Sequence[Asset], spec: BandSpec, controls: ControlCache) -> Cost:
+        """What :meth:`read` would take at most; nothing is read. Assets that declare no grid count nothing."""
+        ...
+
+
+class Signer(Protocol):
+    """Turns hrefs as they are stored into hrefs that can be read. Pickles without any secret."""
+
+    def sign(self, href: str) -> str:
+        """`href` with what the provider wants to see; unchanged where it wants nothing."""
+        ...
+
+    def renew(self, refused: str) -> str:
+        """A fresh href in place of the signed one that the server just refused (403)."""
+        ...
+
+
+class NoSigning:
+    """For providers whose files anybody may read."""
+
+    def sign(self, href: str) -> str:
+        return href
+
+    def renew(self, refused: str) -> str:
+        return refused
 
 
 @dataclass(frozen=True, kw_only=True)

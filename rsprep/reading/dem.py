@@ -8,8 +8,8 @@ the first pixel, so nothing is shifted here.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +20,15 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.errors import RasterError, ReadError, RsprepError
 from rsprep.granule import Granule
-from rsprep.reading.access import ReadPolicy, Sign
-from rsprep.reading.bands import BAND_THREADS, BandSpec, no_asset
+from rsprep.reading.access import Access
+from rsprep.reading.bands import asset_of
 from rsprep.reading.control import ControlCache, ControlGrid, crs_of, pixel_lengths
 from rsprep.reading.extent import reach
 from rsprep.reading.layer import Layer
+from rsprep.reading.spec import BandSpec
 from rsprep.reading.validity import find_invalid
 from rsprep.reading.warp import PASTE_TOLERANCE_PX, relate, suited, support, warp
-from rsprep.reading.windows import DEFAULT_POLICY, Window, read_window
+from rsprep.reading.window import Window
 
 Box = tuple[float, float, float, float]
 
@@ -64,11 +65,10 @@ def load_dem(
     target: GeoBox,
     spec: BandSpec,
     *,
+    access: Callable[[Granule], Access],
     zero_boxes: Sequence[Box] = (),
     controls: ControlCache | None = None,
     pool: Executor | None = None,
-    sign: Sign | None = None,
-    policy: ReadPolicy = DEFAULT_POLICY,
     collect: bool = False,
 ) -> Elevation:
     """Mosaic DEM tiles on the lattice of the finest one, then warp the mosaic to `target`.
@@ -82,7 +82,8 @@ def load_dem(
     zero_boxes : areas (west, south, east, north; degrees) that hold 0 m wherever no tile has a value:
         ocean tiles that the provider leaves out. Filled before the warp, so that coasts have no rim.
     collect : True: a tile that cannot be read comes back in `failed` and leaves a gap; False: it raises.
-    controls, pool, sign, policy : see :func:`rsprep.reading.bands.load_granule`.
+    access : tells where the pixels of a tile come from.
+    controls, pool : see :func:`rsprep.reading.bands.load_granule`.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def load_dem(
         tiles do not share one CRS.
     """
     controls = controls or ControlCache(target)
-    results = _read_all(granules, band, target, spec, controls, pool, sign, policy)
+    results = _read_all(granules, band, spec, controls, access, pool)
     windows: list[Window] = []
     ids: list[str] = []
     untouched: list[str] = []
@@ -113,37 +114,23 @@ def load_dem(
 def _read_all(
     granules: Sequence[Granule],
     band: str,
-    target: GeoBox,
     spec: BandSpec,
     controls: ControlCache,
+    access: Callable[[Granule], Access],
     pool: Executor | None,
-    sign: Sign | None,
-    policy: ReadPolicy,
 ) -> list[Window | ReadError | RasterError | None]:
+    """The window of each tile, None where it does not touch the target, or why it could not be read."""
+
     def one(granule: Granule) -> Window | ReadError | RasterError | None:
-        asset = granule.assets.get(band)
-        if asset is None:
-            return no_asset(granule, band)
+        found: list[Window | None] = []
         try:
-            return read_window(
-                asset,
-                target,
-                nodata=spec.nodata,
-                dtype=spec.dtype,
-                resampling=spec.resampling,
-                controls=controls,
-                sign=sign,
-                policy=policy,
-            )
+            access(granule).read([asset_of(granule, band)], spec, controls, lambda _, window: found.append(window))
         except (ReadError, RasterError) as error:
             return error
+        return found[0]
 
-    if len(granules) < 2:
-        return [one(granule) for granule in granules]
-    if pool is not None:
-        return list(pool.map(one, granules))
-    with ThreadPoolExecutor(min(BAND_THREADS, len(granules))) as own:
-        return list(own.map(one, granules))
+    run = map if pool is None or len(granules) < 2 else pool.map
+    return list(run(one, granules))
 
 
 def _heights(

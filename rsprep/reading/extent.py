@@ -121,12 +121,3 @@ def reach(granule: Granule, target: GeoBox, controls: ControlCache) -> tuple[sli
 
 def _spanned(sides: Sequence[slice]) -> slice:
     return slice(min(side.start for side in sides), max(side.stop for side in sides))
-
-
-def window_bytes(source: GeoBox, control: ControlGrid, itemsize: int, margin: int = 2) -> int:
-    """Bytes that the needed window of `source` takes in memory once decoded; 0 where it is not needed."""
-    window = source_window(source, control, margin)
-    if window is None:
-        return 0
-    rows, columns = window
-    return int(rows.stop - rows.start) * int(columns.stop - columns.start) * itemsize

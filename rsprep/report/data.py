@@ -111,6 +111,10 @@ class SourceRow:
     collection: str
     granules: int
     """Granules of which pixels were read."""
+    source: str = ""
+    """Name of the source definition."""
+    chips: int = 0
+    """Chips that it gave pixels to."""
     dates: str = ""
     baseline: str = ""
     orbit: str = ""

@@ -5,19 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import shapely
 
-from rsprep.errors import CatalogError
+from rsprep.config import EarthEngine
+from rsprep.errors import CatalogError, RsprepError
 from rsprep.granule import Granule
+from rsprep.reading.access import Access, ReadPolicy
 from rsprep.sources.definition import SourceDefinition
-from rsprep.sources.signing import Signer
 from rsprep.sources.tiles import TileList
 
-MODULES = {"stac": "rsprep.sources.stac"}
+MODULES = {"stac": "rsprep.sources.stac", "earthengine": "rsprep.sources.earthengine"}
 """Definition `kind` to the module that reads it, by name, so that a source whose packages are an extra is imported
-only when it is used. A module offers ``open_source(definition, endpoint) -> Source``; that is the whole seam."""
+only when it is used. A module offers ``open_source(definition, endpoint, login) -> Source``; that is the whole seam."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a provider says when it is asked whether it is there."""
+
+    ok: bool
+    detail: str
+    """One line: what answered, or why nothing did."""
 
 
 class Source(Protocol):
@@ -56,22 +68,30 @@ class Source(Protocol):
         """The DEM tiles that were ever published; None where a gap in the DEM is always a fault."""
         ...
 
-    def signer(self) -> Signer:
-        """What turns the hrefs of granules into readable ones; it pickles, so that tasks sign for themselves."""
+    def access(self, policy: ReadPolicy, shared: Path | None = None) -> Access:
+        """Where the pixels of its granules come from. It pickles, so that tasks log in and sign for themselves.
+
+        Parameters
+        ----------
+        policy : how hard a read is tried.
+        shared : folder that all workers of a build see, for the limits that they keep together (made when it is
+            needed, and thrown away with the build's workers); None: within this process only.
+        """
         ...
 
-    def sign(self, href: str) -> str:
-        """`href` as it can be read now. For use inside the task that reads; never stored."""
+    def check(self) -> str:
+        """Look for every collection of the definition; one line on what answered. Raises CatalogError."""
         ...
 
 
-def open_source(definition: SourceDefinition, endpoint: str | None = None) -> Source:
+def open_source(definition: SourceDefinition, endpoint: str | None = None, login: EarthEngine | None = None) -> Source:
     """Open the source that `definition` describes.
 
     Parameters
     ----------
     definition : see :func:`rsprep.sources.definition.load_definition`.
     endpoint : another place with the same layout (API, ``catalog.json`` or its folder); None: the definition's own.
+    login : project, credentials and limits, for sources that need an account.
 
     Raises
     ------
@@ -91,5 +111,14 @@ def open_source(definition: SourceDefinition, endpoint: str | None = None) -> So
             f"source {definition.name} has no address of its own",
             remedy="give --endpoint: the catalog.json (or STAC API) to read",
         )
-    source: Source = importlib.import_module(MODULES[definition.kind]).open_source(definition, place)
+    module = importlib.import_module(MODULES[definition.kind])
+    source: Source = module.open_source(definition, place, login or EarthEngine())
     return source
+
+
+def ask(definition: SourceDefinition, endpoint: str | None = None, login: EarthEngine | None = None) -> Answer:
+    """Whether a provider can be used now, and with what it was asked; a fault is told, never raised."""
+    try:
+        return Answer(ok=True, detail=open_source(definition, endpoint, login).check())
+    except RsprepError as error:
+        return Answer(ok=False, detail=f"{error.name}: {error.cause}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from rsprep.errors import CatalogError
 from rsprep.resources import shipped
@@ -19,6 +19,7 @@ from rsprep.sources.product_rules import (
     Product,
     ProductName,
     Rule,
+    Score,
     Sentinel1Product,
     Sentinel2Product,
 )
@@ -30,9 +31,11 @@ __all__ = [
     "LandCoverProduct",
     "Product",
     "ProductName",
+    "Score",
     "Sentinel1Product",
     "Sentinel2Product",
     "SourceDefinition",
+    "TokenService",
     "list_definitions",
     "load_definition",
 ]
@@ -60,6 +63,28 @@ class Products(Rule):
         return [name for name in type(self).model_fields if getattr(self, name) is not None]
 
 
+class TokenService(Rule):
+    """Where tokens are fetched that files are read with: ``GET service/ACCOUNT/CONTAINER`` as the Planetary Computer
+    answers it, see :mod:`rsprep.sources.signing`.
+    """
+
+    service: Annotated[str, Field(pattern=r"^https?://[^?]+$")]
+    hosts: Annotated[tuple[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9][a-z0-9.-]*$")], ...], Field(min_length=1)]
+    """Hosts whose files need a token: names, or ``*.suffix``. Nothing is ever sent to another."""
+
+
+PLANETARY_COMPUTER = TokenService(
+    service="https://planetarycomputer.microsoft.com/api/sas/v1/token", hosts=("*.blob.core.windows.net",)
+)
+
+
+def _known_service(value: object) -> object:
+    """``none`` and ``planetary-computer`` by name; anything else is left to the model."""
+    if value == "planetary-computer":
+        return PLANETARY_COMPUTER
+    return None if value == "none" else value
+
+
 class SourceDefinition(Rule):
     """One provider: where its catalog is and how its products are coded."""
 
@@ -69,13 +94,27 @@ class SourceDefinition(Rule):
     """Which module reads it, see :mod:`rsprep.sources.base`."""
     endpoint: str | None = None
     """STAC API, or catalog.json on disk or http; None where the user has to give one."""
-    signing: Literal["none", "planetary-computer"] = "none"
+    signing: Annotated[TokenService | None, BeforeValidator(_known_service)] = None
+    """Written as ``none``, ``planetary-computer`` or a mapping; None where anybody may read the files."""
+    account: Annotated[str, Field(min_length=1)] = "none"
+    """``none``, or what a user needs before anything can be read."""
+    login_help: str | None = None
+    """How to log in, step by step; None where there is nothing to do."""
+    cost: str | None = None
+    """What reading costs, and whom."""
     needs_period: bool = False
     """True where a search without start and end would find years of scenes."""
     rewrite: dict[str, str] = Field(default_factory=dict)
     """Prefixes of hrefs that are replaced, such as ``s3://bucket/`` by the address of the same bucket on https."""
     licence: str
     products: Products
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        optical = self.products.sentinel2
+        if self.kind == "stac" and optical is not None and optical.score is not None:
+            raise ValueError("sentinel2.score is a companion image of Earth Engine; a STAC catalog has none")
+        return self
 
     def product(self, name: str) -> Product:
         """Rules of the product `name`; raises CatalogError ``no-such-product`` where the source lacks it."""
@@ -164,12 +203,16 @@ def _validate(content: dict[str, Any], path: Path) -> SourceDefinition:
 
 def _explain(error: ValidationError, path: Path) -> CatalogError:
     """First complaint of pydantic as a named error: cause, value and remedy in our words."""
-    first = error.errors()[0]
+    # A key that is misspelled is missing too: the misspelling is what to tell.
+    told = error.errors()
+    first = next((one for one in told if one["type"] == "extra_forbidden"), told[0])
     keys = [part for part in first["loc"] if isinstance(part, str)]
-    where, key = ".".join(str(part) for part in first["loc"]), keys[-1] if keys else "definition"
+    where = ".".join(str(part) for part in first["loc"])
+    # Beyond the last key of ours come names that a user chose, and pydantic's own for the members of a union.
+    key = next((part for part in reversed(keys) if part in _known_keys()), "definition")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(key, _known_keys(), n=1)
+        close = difflib.get_close_matches(keys[-1], _known_keys(), n=1)
         remedy = f"did you mean {close[0]!r}?" if close else "see catalogs/sources for the known keys"
         return CatalogError("definition-unknown-key", f"{path.name}: this key is not known", value=where, remedy=remedy)
     if first["type"] == "missing" and key == "nodata":
@@ -191,7 +234,7 @@ def _explain(error: ValidationError, path: Path) -> CatalogError:
 
 
 def _known_keys() -> list[str]:
-    models: list[type[Rule]] = [SourceDefinition, Products, Absent]
+    models: list[type[Rule]] = [SourceDefinition, Products, Absent, Score, TokenService]
     models += [Sentinel2Product, Sentinel1Product, LandCoverProduct, DemProduct]
     return [key for model in models for key in model.model_fields]
 

@@ -13,27 +13,10 @@ from pystac.utils import make_absolute_href
 
 from rsprep.errors import CatalogError, ItemError
 from rsprep.granule import Asset, Granule
-from rsprep.products.sentinel1 import CALIBRATION_KEYS
-from rsprep.products.sentinel2 import dn_offset
-from rsprep.sources.definition import Band, Product, Sentinel1Product, Sentinel2Product, SourceDefinition
+from rsprep.sources.definition import Band, SourceDefinition
 from rsprep.sources.projection import check_place, read_grid
+from rsprep.sources.properties import check_properties, in_stac_words, kept_properties
 from rsprep.sources.signing import redact, strip_signature
-
-KEPT = (
-    "platform",
-    "created",
-    "updated",
-    "start_datetime",
-    "end_datetime",
-    "eo:cloud_cover",
-    "s2:product_uri",
-    "s2:datatake_id",
-    "s2:generation_time",
-    "sat:orbit_state",
-    "sat:relative_orbit",
-    "sat:absolute_orbit",
-)
-"""Item properties that granules carry besides those which the definition names: dates, provenance, cloud, orbit."""
 
 
 def wanted_bands(definition: SourceDefinition, product: str, names: Collection[str] | None) -> dict[str, Band]:
@@ -75,19 +58,19 @@ def make_granule(
     ItemError : whatever in the item contradicts the definition or itself; the slug tells what.
     """
     rules = definition.product(product)
-    properties = item["properties"]
+    properties = in_stac_words(item["properties"], rules)
     check_properties(str(item["id"]), properties, rules, _declared_offset(item, bands))
     assets = {name: _asset(item, href, band, definition) for name, band in bands.items()}
     check_place(str(item["id"]), footprint, [asset.grid for asset in assets.values() if asset.grid is not None])
-    kept = {*KEPT, *_named_properties(rules)}
     return Granule(
         id=str(item["id"]),
         product=product,
+        source=definition.name,
         collection=rules.collection,
         datetime=item_interval(item)[0],
         footprint=footprint,
         assets=assets,
-        properties={key: properties[key] for key in sorted(kept) if properties.get(key) is not None},
+        properties=kept_properties(properties, rules),
     )
 
 
@@ -133,44 +116,6 @@ def _moment(name: object, text: object) -> dt.datetime:
             remedy="STAC times end in Z or an offset; local time would shift the acquisition",
         )
     return moment.astimezone(dt.UTC)
-
-
-def _named_properties(rules: Product) -> list[str]:
-    if isinstance(rules, Sentinel2Product):
-        named = [rules.tile, rules.baseline, rules.offset_applied]
-    elif isinstance(rules, Sentinel1Product):
-        named = [rules.orbit, *CALIBRATION_KEYS]
-    else:
-        named = []
-    return [key for key in named if isinstance(key, str)]
-
-
-def check_properties(name: str, properties: Mapping[str, Any], rules: Product, offset: float | None = None) -> None:
-    """Check what the product rules will decide by, here, where the item can still be named.
-
-    Parameters
-    ----------
-    offset : offset of the reflectance bands in the item's own words, where it has any.
-
-    Raises
-    ------
-    ItemError : what :func:`rsprep.products.sentinel2.dn_offset` raises, or ``orbit-unknown``.
-    """
-    if isinstance(rules, Sentinel2Product):
-        try:
-            dn_offset(properties, baseline_key=rules.baseline, applied=rules.offset_applied, band_offset=offset)
-        except ItemError as error:
-            cause = f"item {name}: {error.cause}"
-            raise ItemError(error.slug, cause, value=error.value, remedy=error.remedy) from None
-    if isinstance(rules, Sentinel1Product) and rules.orbit is not None:
-        orbit = properties.get(rules.orbit)
-        if orbit not in ("ascending", "descending"):
-            raise ItemError(
-                "orbit-unknown",
-                f"item {name} does not tell one orbit direction ({rules.orbit})",
-                value=orbit,
-                remedy="ascending and descending must not be mixed; set orbit: null in the definition to accept this",
-            )
 
 
 def _declared_offset(item: Mapping[str, Any], bands: Mapping[str, Band]) -> float | None:
@@ -266,4 +211,4 @@ def _resolve(name: object, href: str, base: str, definition: SourceDefinition) -
             value=redact(href),
             remedy="paths, http and https are read; map a bucket to https under rewrite in the definition",
         )
-    return strip_signature(href) if definition.signing == "planetary-computer" else href
+    return strip_signature(href, definition.signing)

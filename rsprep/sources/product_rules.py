@@ -10,12 +10,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsprep.config import S2_BANDS
+from rsprep.products.sentinel1 import Calibration, Kind, Units
 
 Dtype = Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
 Resampling = Literal["nearest", "bilinear", "cubic", "average"]
 ProductName = Literal["sentinel2", "sentinel1", "landcover", "dem"]
 
 _Text = Annotated[str, Field(min_length=1)]
+Scalar = bool | int | float | str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +47,31 @@ class _Product(Rule):
     dtype: Dtype
     nodata: float | None
     """Has no default: a raster whose nodata nobody declared would turn its gaps into measurements."""
+    properties: dict[_Text, _Text] = Field(default_factory=dict)
+    """STAC key to the provider's own property; granules carry it under the STAC key."""
+    where: dict[_Text, Scalar] = Field(default_factory=dict)
+    """Property (under either name) to the value that it must have, or must hold where it is a list; other items are
+    left out, and counted where nothing is found."""
+    footprint: Literal["bounds", "data"] = "bounds"
+    """data: a footprint outlines real pixels, so that a granule which shows none of them is at fault; bounds: it may
+    be the outline of the file, which is allowed to be empty."""
 
     @model_validator(mode="after")
     def _representable(self) -> Self:
         check_nodata(self.nodata, self.dtype)
         return self
+
+
+class Score(Rule):
+    """A companion collection that scores how clear each pixel is (0 to 1), matched by the index of the image."""
+
+    collection: _Text
+    band: _Text
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def as_band(self) -> Band:
+        """The score as a band; below 0 is no score, so −1 stands for a pixel without one."""
+        return Band(asset=self.band, dtype=self.dtype, nodata=-1.0, resampling="bilinear")
 
 
 class Sentinel2Product(_Product):
@@ -59,6 +81,8 @@ class Sentinel2Product(_Product):
     assets: dict[str, _Text] = Field(min_length=1)
     scl: _Text | None
     """Asset of the scene classification; None where the provider has none."""
+    score: Score | None = None
+    """Cloud score in a companion collection (Cloud Score+); None where the provider has none."""
     resampling: Resampling = "bilinear"
     tile: _Text | None = None
     """Item property that names the tile (MGRS); None where there is none."""
@@ -75,31 +99,33 @@ class Sentinel2Product(_Product):
         return self
 
     def bands(self) -> dict[str, Band]:
-        """Store name to band, ``SCL`` last; class 0 of the SCL is defined as no data by its product guide."""
+        """Store name to band, then ``SCL`` and ``score``; class 0 of the SCL is no data by its product guide."""
         table = {
             name: Band(asset=asset, dtype=self.dtype, nodata=self.nodata, resampling=self.resampling)
             for name, asset in self.assets.items()
         }
         if self.scl is not None:
             table["SCL"] = Band(asset=self.scl, dtype="uint8", nodata=0.0, resampling="nearest")
+        if self.score is not None:
+            table["score"] = self.score.as_band()
         return table
 
 
 class Sentinel1Product(_Product):
-    """Backscatter: radiometrically terrain corrected (``rtc``) or ground range detected (``grd``), kept apart."""
+    """Backscatter of one of three kinds, see :data:`rsprep.products.sentinel1.Kind`, which are kept apart."""
 
     nodata: float
-    kind: Literal["rtc", "grd"] = "rtc"
+    kind: Kind = "rtc"
     assets: dict[Literal["VV", "VH"], _Text] = Field(min_length=1)
-    units: Literal["power", "db", "amplitude"]
-    calibration: Literal["gamma0", "sigma0", "uncalibrated"]
+    units: Units
+    calibration: Calibration
     resampling: Resampling = "bilinear"
     orbit: _Text | None = "sat:orbit_state"
     """Item property with the orbit direction; None where the provider does not tell."""
 
     @model_validator(mode="after")
     def _typed_apart(self) -> Self:
-        if self.kind == "rtc" and (self.units == "amplitude" or self.calibration == "uncalibrated"):
+        if self.kind != "grd" and (self.units == "amplitude" or self.calibration == "uncalibrated"):
             raise ValueError("units amplitude and calibration uncalibrated are for kind: grd only")
         return self
 
@@ -123,6 +149,8 @@ class LandCoverProduct(_Product):
     probabilities_nodata: float | None = None
     crosswalk: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     """Name of the table in ``catalogs/crosswalks`` that takes the coding to Dynamic World numbers."""
+    epoch: Literal["exact", "nearest"] = "exact"
+    """nearest: maps of whole years; the year nearest to the period is taken, even where it lies outside."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

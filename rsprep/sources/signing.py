@@ -1,7 +1,7 @@
 """Signed hrefs: made inside the task that reads, renewed when refused, never stored and never shown.
 
-Tokens of the Planetary Computer live under an hour and a build lives longer, so an href that was signed when
-its item was found would be refused half-way.
+Tokens (of the Planetary Computer, and of services with its interface) live under an hour and a build lives longer, so
+an href that was signed when its item was found would be refused half-way.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
 from rsprep.errors import ReadError
+from rsprep.reading.access import NoSigning, Signer
+from rsprep.sources.definition import TokenService
 from rsprep.sources.http import TIMEOUT, make_session
 
-TOKEN_SERVICE = "https://planetarycomputer.microsoft.com/api/sas/v1/token"  # noqa: S105 - an address, not a secret
-BLOB_HOST = ".blob.core.windows.net"
 MARGIN = dt.timedelta(minutes=5)
 """A token this close to its end is not used any more: a long read must not outlive it."""
 
@@ -28,31 +27,9 @@ _SIGNED = re.compile(r"\?[^\s'\"<>]*\bsig=[^\s'\"<>]*")
 _SIGNATURE = re.compile(r"\bsig=[^&\s'\"<>]+")
 
 
-class Signer(Protocol):
-    """Turns hrefs as they are stored into hrefs that can be read. Pickles without any secret."""
-
-    def sign(self, href: str) -> str:
-        """`href` with what the provider wants to see; unchanged where it wants nothing."""
-        ...
-
-    def renew(self, refused: str) -> str:
-        """A fresh href in place of the signed one that the server just refused (403)."""
-        ...
-
-
 def redact(text: str) -> str:
     """`text` without signatures: for messages and logs about signed hrefs."""
     return _SIGNATURE.sub("sig=(hidden)", _SIGNED.sub("?(signed)", text))
-
-
-class NoSigning:
-    """For providers whose files anybody may read."""
-
-    def sign(self, href: str) -> str:
-        return href
-
-    def renew(self, refused: str) -> str:
-        return refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +55,12 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class PlanetaryComputerSigner:
-    """Signs hrefs on Azure blob storage by a token a storage account and container.
+class TokenSigner:
+    """Signs hrefs on the hosts of a :class:`TokenService`, by a token a storage account and container.
 
     Parameters
     ----------
-    service : address of the token service; ``/account/container`` is appended.
+    tokens : address of the service, to which ``/account/container`` is appended, and the hosts that it is for.
     cache : where tokens are kept; default the one of this process. Pickling leaves it behind.
     clock : tells the time, aware.
 
@@ -94,67 +71,78 @@ class PlanetaryComputerSigner:
 
     def __init__(
         self,
-        service: str = TOKEN_SERVICE,
+        tokens: TokenService,
         *,
         cache: TokenCache | None = None,
         clock: Callable[[], dt.datetime] = _now,
     ) -> None:
-        self.service = service.rstrip("/")
+        self.tokens = tokens
+        self._address = tokens.service.rstrip("/")
         self._cache = _PROCESS if cache is None else cache
         self._clock = clock
 
     def __repr__(self) -> str:
-        return f"PlanetaryComputerSigner({self.service!r})"
+        return f"TokenSigner({self.tokens!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return PlanetaryComputerSigner, (self.service,)
+        return TokenSigner, (self.tokens,)
 
     def sign(self, href: str) -> str:
-        place = _blob_place(href)
+        place = _place(href, self.tokens)
         if place is None:
             return href
         with self._cache.lock:
-            return f"{strip_signature(href)}?{self._token(place).query}"
+            return f"{_bare(href)}?{self._token(place).query}"
 
     def renew(self, refused: str) -> str:
-        place = _blob_place(refused)
+        place = _place(refused, self.tokens)
         if place is None:
             return refused
         with self._cache.lock:
-            known = self._cache.tokens.get((self.service, *place))
+            known = self._cache.tokens.get((self._address, *place))
             # Of many threads refused with one token only the first drops it; the others find its successor.
             if known is not None and known.query == urlsplit(refused).query:
-                del self._cache.tokens[self.service, *place]
-            return f"{strip_signature(refused)}?{self._token(place).query}"
+                del self._cache.tokens[self._address, *place]
+            return f"{_bare(refused)}?{self._token(place).query}"
 
     def _token(self, place: tuple[str, str]) -> Token:
-        key = (self.service, *place)
+        key = (self._address, *place)
         token = self._cache.tokens.get(key)
         if token is None or token.expires - self._clock() <= MARGIN:
-            token = self._cache.tokens[key] = _ask_token(f"{self.service}/{place[0]}/{place[1]}")
+            token = self._cache.tokens[key] = _ask_token(f"{self._address}/{place[0]}/{place[1]}")
         return token
 
 
-def strip_signature(href: str) -> str:
-    """`href` without its query where it lies on Azure blob storage, unchanged elsewhere."""
-    if _blob_place(href) is None:
-        return href
-    return urlunsplit(urlsplit(href)._replace(query="", fragment=""))
+def strip_signature(href: str, tokens: TokenService | None) -> str:
+    """`href` without its query where it lies on a host that is signed for, unchanged elsewhere."""
+    return href if tokens is None or _place(href, tokens) is None else _bare(href)
 
 
-def make_signer(signing: str) -> Signer:
-    """The signer that a definition's ``signing`` names."""
-    return PlanetaryComputerSigner() if signing == "planetary-computer" else NoSigning()
+def make_signer(tokens: TokenService | None) -> Signer:
+    """The signer for a definition's ``signing``."""
+    return NoSigning() if tokens is None else TokenSigner(tokens)
 
 
-def _blob_place(href: str) -> tuple[str, str] | None:
-    """Storage account and container of an href on Azure blob storage; None elsewhere."""
+def _place(href: str, tokens: TokenService) -> tuple[str, str] | None:
+    """Storage account and container of an href on one of the hosts; None elsewhere.
+
+    The account is what the ``*`` of a host stands for, or the host itself; the container comes first in the path.
+    """
     parts = urlsplit(href)
-    host = parts.hostname or ""
-    container = parts.path.lstrip("/").split("/", 1)[0]
-    if not host.endswith(BLOB_HOST) or not container:
+    host, container = parts.hostname or "", parts.path.lstrip("/").split("/", 1)[0]
+    if not container:
         return None
-    return host.removesuffix(BLOB_HOST), container
+    for pattern in tokens.hosts:
+        suffix = pattern.removeprefix("*")
+        if host == pattern:
+            return host, container
+        if suffix != pattern and host.endswith(suffix) and len(host) > len(suffix):
+            return host.removesuffix(suffix), container
+    return None
+
+
+def _bare(href: str) -> str:
+    return urlunsplit(urlsplit(href)._replace(query="", fragment=""))
 
 
 def _ask_token(address: str) -> Token:

@@ -11,20 +11,27 @@ import shapely
 from pystac.utils import make_absolute_href
 from urllib3.util.retry import Retry
 
+from rsprep.config import EarthEngine
 from rsprep.errors import CatalogError, ItemError, TimeError
 from rsprep.granule import Granule
+from rsprep.reading.access import Access, ReadPolicy
+from rsprep.reading.files import FileAccess
 from rsprep.sources.api import ApiCatalog
 from rsprep.sources.base import Source
 from rsprep.sources.catalog_io import CatalogIO, check_stac, is_url
-from rsprep.sources.definition import DemProduct, Sentinel1Product, SourceDefinition
-from rsprep.sources.footprints import read_footprint
+from rsprep.sources.definition import DemProduct, LandCoverProduct, Sentinel1Product, SourceDefinition
+from rsprep.sources.epochs import nearest_year
 from rsprep.sources.items import item_interval, make_granule, wanted_bands
-from rsprep.sources.signing import Signer, make_signer
+from rsprep.sources.sieve import Sieve
+from rsprep.sources.signing import make_signer
 from rsprep.sources.static import StaticCatalog, linked
 from rsprep.sources.tiles import TileList
 
+_Found = tuple[str, dict[str, Any], shapely.Geometry]
+"""Address, document and footprint of an item."""
 
-def open_source(definition: SourceDefinition, endpoint: str) -> Source:
+
+def open_source(definition: SourceDefinition, endpoint: str, login: EarthEngine) -> Source:
     """What :func:`rsprep.sources.base.open_source` calls for definitions of kind ``stac``."""
     return StacSource(definition, endpoint)
 
@@ -77,16 +84,22 @@ class StacSource:
             start = end = None  # relief has no season: a tile's date says when it was published
         _check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
         wanted = wanted_bands(self.definition, product, bands)
-        tally = _Tally()
+        yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
+        window = (None, None) if yearly else (start, end)
+        sieve = Sieve(rules, area, *window)
+        found: list[_Found] = []
+        for href, item in self._candidates(rules.collection, area, *window):
+            footprint = sieve.keep(item)
+            if footprint is not None:
+                found.append((href, item, footprint))
+        if yearly:
+            found = nearest_year([(item_interval(one[1]), one) for one in found], start, end)
         granules: dict[str, Granule] = {}
-        for href, item in self._candidates(rules.collection, area, start, end):
-            footprint = tally.keep(item, rules.collection, area, start, end)
-            if footprint is None:
-                continue
+        for href, item, footprint in found:
             granule = make_granule(item, href, footprint, definition=self.definition, product=product, bands=wanted)
             _unite(granules, granule)
         if not granules and not (isinstance(rules, DemProduct) and rules.absent.rule == "tile-list"):
-            raise tally.nothing_found(rules.collection, self.endpoint)
+            raise sieve.nothing_found(self.endpoint)
         return sorted(granules.values(), key=lambda granule: (granule.datetime, granule.id))
 
     def tile_list(self) -> TileList | None:
@@ -110,13 +123,18 @@ class StacSource:
         href = make_absolute_href(href, self.endpoint)
         return TileList.parse(self._io.read_checked(href), tile_degrees=degrees, source=href)
 
-    def signer(self) -> Signer:
-        """See :meth:`rsprep.sources.base.Source.signer`."""
-        return make_signer(self.definition.signing)
+    def access(self, policy: ReadPolicy, shared: Path | None = None) -> Access:
+        """See :meth:`rsprep.sources.base.Source.access`."""
+        del shared  # servers of files set no limit that workers would have to keep together
+        return FileAccess(make_signer(self.definition.signing), policy)
 
-    def sign(self, href: str) -> str:
-        """See :meth:`rsprep.sources.base.Source.sign`."""
-        return self.signer().sign(href)
+    def check(self) -> str:
+        """See :meth:`rsprep.sources.base.Source.check`."""
+        names = self.definition.products.names()
+        for name in names:
+            self._catalog.collection(self.definition.product(name).collection)
+        kind = "STAC API" if isinstance(self._catalog, ApiCatalog) else "static catalog"
+        return f"{kind} with {len(names)} collections"
 
     def _candidates(
         self, collection: str, area: shapely.Geometry, start: dt.datetime | None, end: dt.datetime | None
@@ -124,63 +142,6 @@ class StacSource:
         if isinstance(self._catalog, ApiCatalog):
             return self._catalog.search(collection, area, start, end)
         return self._catalog.items(collection)
-
-
-class _Tally:
-    """Filters items by place and time, and counts what each filter left."""
-
-    def __init__(self) -> None:
-        self.seen: set[str] = set()
-        self.inside: set[str] = set()
-        self.other_times: list[dt.datetime] = []
-
-    def keep(
-        self,
-        item: dict[str, Any],
-        collection: str,
-        area: shapely.Geometry,
-        start: dt.datetime | None,
-        end: dt.datetime | None,
-    ) -> shapely.Geometry | None:
-        """Footprint of an item that passes; None for one that does not."""
-        name = item.get("id")
-        if not isinstance(name, str) or not name:
-            raise ItemError(
-                "no-id", f"an item of {collection} has no id", value=name, remedy="give every item an id of its own"
-            )
-        for key in ("properties", "assets"):
-            if not isinstance(item.get(key), dict):
-                raise ItemError(
-                    "malformed", f"item {name} has no {key}", value=item.get(key), remedy="it is no STAC item"
-                )
-        if item.get("collection") not in (None, collection):
-            raise CatalogError(
-                "wrong-collection",
-                f"item {name} of another collection came up in {collection}",
-                value=item.get("collection"),
-                remedy="the server ignores the collections of a search; it cannot be used",
-            )
-        self.seen.add(name)
-        footprint = read_footprint(item)
-        if not footprint.intersects(area):
-            return None
-        self.inside.add(name)
-        first, last = item_interval(item)
-        ended = start is not None and (last < start or first < last == start)  # a year ends where the next begins
-        if ended or (end is not None and first > end):
-            self.other_times.append(first)
-            return None
-        return footprint
-
-    def nothing_found(self, collection: str, where: str) -> CatalogError:
-        """The error that tells at which filter the items were lost."""
-        counts = f"{collection}: {len(self.seen)} items found, {len(self.inside)} of them meet the AOI"
-        remedy = "check --aoi, --start and --end"
-        if self.other_times:
-            counts += ", none of these is in the period"
-            dates = sorted(moment.date() for moment in self.other_times)
-            remedy = f"there are items from {dates[0]} to {dates[-1]}; check --start and --end"
-        return CatalogError("nothing-found", counts, value=where, remedy=remedy)
 
 
 def _summary(collection: dict[str, Any], key: str) -> float | None:

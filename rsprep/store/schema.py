@@ -179,6 +179,7 @@ class Schema:
 def multisource_schema(
     config: BuildConfig,
     *,
+    s1_kind: str = "unknown",
     s1_calibration: str = "unknown",
     s1_orbit: str = "unknown",
     lulc_origin: str = "unknown",
@@ -190,6 +191,7 @@ def multisource_schema(
     Parameters
     ----------
     config : the resolved build configuration.
+    s1_kind : ``rtc`` or ``gtc``, see :data:`rsprep.products.sentinel1.Kind`.
     s1_calibration : ``gamma0`` or ``sigma0``, from the source definition.
     s1_orbit : ``ascending`` or ``descending``, as chosen for this build.
     lulc_origin : where the classes come from, e.g. the name of the crosswalk.
@@ -200,7 +202,7 @@ def multisource_schema(
     if "s2" in config.layers:
         variables += _optical(config.sentinel2.bands)
     if "s1" in config.layers:
-        variables.append(_radar(config.sentinel1.polarisations, s1_calibration, s1_orbit))
+        variables.append(_radar(config.sentinel1.polarisations, s1_kind, s1_calibration, s1_orbit))
     if "lulc" in config.layers:
         variables.append(_landcover(lulc_origin))
     if "terrain" in config.layers:
@@ -233,10 +235,11 @@ def _optical(bands: tuple[str, ...]) -> list[Variable]:
     ]
 
 
-def _radar(polarisations: tuple[str, ...], calibration: str, orbit: str) -> Variable:
+def _radar(polarisations: tuple[str, ...], kind: str, calibration: str, orbit: str) -> Variable:
     attrs = {
         "long_name": "radar backscatter",
         "units": "dB",
+        "kind": kind,
         "calibration": calibration,
         "orbit": orbit,
     }

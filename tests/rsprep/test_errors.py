@@ -53,8 +53,8 @@ def _raised() -> Iterator[tuple[str, str, ast.Call]]:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not call.args:
                 continue
-            family = families.get(call.func.id) or {"_contradiction": "raster", "_damage": "store"}.get(call.func.id)
-            slug = call.args[1 if call.func.id == "_contradiction" else 0]
+            family = families.get(call.func.id) or {"contradiction": "raster", "_damage": "store"}.get(call.func.id)
+            slug = call.args[1 if call.func.id == "contradiction" else 0]
             for word in (slug.body, slug.orelse) if isinstance(slug, ast.IfExp) else (slug,):
                 if family and isinstance(word, ast.Constant) and isinstance(word.value, str):
                     yield f"{family}/{word.value}", f"{path.relative_to(REPOSITORY)}:{call.lineno}", call

@@ -41,6 +41,7 @@ granules = st.builds(
     Granule,
     id=st.text(min_size=1),
     product=st.sampled_from(["sentinel2", "sentinel1", "landcover", "dem"]),
+    source=st.sampled_from(["planted", "earth-search"]),
     collection=st.text(),
     datetime=st.datetimes(timezones=st.just(dt.UTC)),
     footprint=footprints,
@@ -66,6 +67,6 @@ def test_only_utc(zone: dt.tzinfo | None) -> None:
     """Pitfall 40."""
     with pytest.raises(ValueError, match="UTC"):
         Granule(
-            id="x", product="dem", collection="c", datetime=dt.datetime(2021, 6, 1, tzinfo=zone),
+            id="x", product="dem", source="planted", collection="c", datetime=dt.datetime(2021, 6, 1, tzinfo=zone),
             footprint=shapely.box(0, 0, 1, 1), assets={},
         )  # fmt: skip

@@ -89,7 +89,7 @@ def test_a_task_is_light_even_with_years_of_granules(tiny: TinySource, tmp_path:
     plan = make_plan(make_config(tiny.settings(tmp_path)))
     task = next(plan.tasks(iter(plan.cut().shards), str(tmp_path), "token"))
     again = pickle.loads(pickle.dumps(task))  # noqa: S301  # our own bytes
-    for name in ("shard", "config", "definition", "granules", "sea", "store", "token"):
+    for name in ("shard", "config", "supplies", "granules", "sea", "store", "token"):
         assert getattr(again, name) == getattr(task, name)
     assert again.schema.to_json() == task.schema.to_json()
     assert len(pickle.dumps(task)) < 10_000

@@ -21,10 +21,9 @@ from rsprep.job.engine import run_all
 from rsprep.job.optical import Optical
 from rsprep.job.passes import Pass
 from rsprep.job.reader import Reader
-from rsprep.reading.access import ReadPolicy
+from rsprep.reading.files import FileAccess
 from rsprep.reading.mosaic import Box
 from rsprep.sources.definition import load_definition
-from rsprep.sources.signing import NoSigning
 
 DATES, SIDE, CHIP = 60, 64, 16
 TASKS = 300
@@ -78,7 +77,8 @@ def season() -> Planted:
     day = dt.datetime(2021, 5, 1, 10, tzinfo=dt.UTC)
     granules = [
         Granule(
-            id=f"{number}", product="sentinel2", collection="c", datetime=day + dt.timedelta(days=number),
+            id=f"{number}", product="sentinel2", source="planted", collection="c",
+            datetime=day + dt.timedelta(days=number),
             footprint=shapely.box(12, 48, 13, 49), assets={}, properties={"s2:processing_baseline": "02.14"},
         )
         for number in range(DATES)
@@ -87,7 +87,7 @@ def season() -> Planted:
     assert definition.products.sentinel2 is not None
     block = GeoBox((SIDE, SIDE), Affine(10, 0, 3e5, 0, -10, 5.4e6), "EPSG:32633")
     with ThreadPoolExecutor(1) as pool:
-        reader = Reader(block=block, signer=NoSigning(), policy=ReadPolicy(), pool=pool)
+        reader = Reader(block=block, accesses={"planted": FileAccess()}, pool=pool)
         made = Planted(
             granules, definition.products.sentinel2, Sentinel2(composite="median", bands=("B04", "B08")), reader, CHIP
         )

@@ -53,6 +53,7 @@ def granule() -> Granule:
     return Granule(
         id="S2A_1",
         product="sentinel2",
+        source="planted",
         collection="l2a",
         datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
         footprint=shapely.box(0, 0, 1, 1),

@@ -15,11 +15,10 @@ from rasterio.warp import transform_bounds
 
 from rsprep.config import LandCover
 from rsprep.granule import Asset, Granule
-from rsprep.job.labels import landcover
+from rsprep.job.labels import Offer, landcover
 from rsprep.job.reader import Reader
-from rsprep.reading.access import ReadPolicy
+from rsprep.reading.files import FileAccess
 from rsprep.sources.definition import LandCoverProduct
-from rsprep.sources.signing import NoSigning
 
 BLOCK = GeoBox((32, 32), Affine(10, 0, 500000, 0, -10, 5300000), 32633)
 RULES = LandCoverProduct(
@@ -48,6 +47,7 @@ def probability_granule(folder: Path, name: str, columns: slice, scale: float) -
     return Granule(
         id=name,
         product="landcover",
+        source="planted",
         collection="dynamic-world",
         datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
         footprint=shapely.box(*transform_bounds("EPSG:32633", "EPSG:4326", *grid.boundingbox)),
@@ -60,8 +60,13 @@ def test_wrong_probabilities_cost_the_chips_of_their_granule_only(tmp_path: Path
     good = probability_granule(tmp_path, "good", slice(0, 16), 1.0)
     percent = probability_granule(tmp_path, "percent", slice(16, 32), 100.0)
     with ThreadPoolExecutor(2) as pool:
-        reader = Reader(block=BLOCK, signer=NoSigning(), policy=ReadPolicy(), pool=pool)
-        made = landcover([good, percent], RULES, LandCover(method="probability"), reader)
+        reader = Reader(block=BLOCK, accesses={"planted": FileAccess()}, pool=pool)
+        made = landcover(
+            [Offer(source="planted", rules=RULES, granules=(good, percent))],
+            LandCover(method="probability"),
+            reader,
+            16,
+        )
     assert (made.arrays["lulc"][:, :16] == 4).all()
     assert (made.arrays["lulc"][:, 16:] == 255).all()
     (failure,) = reader.failures

@@ -14,9 +14,8 @@ from rsprep.granule import Granule
 from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader
 from rsprep.reading import BandSpec, Layer
-from rsprep.reading.access import ReadPolicy
+from rsprep.reading.files import FileAccess
 from rsprep.reading.mosaic import Box
-from rsprep.sources.signing import NoSigning
 from tests.rsprep.reading.rasters import LAND, WHOLE, beside, granule, quarters, utm, write
 
 SPEC = BandSpec(dtype="uint16", nodata=0)
@@ -30,7 +29,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def reader_of(block: GeoBox, pool: ThreadPoolExecutor) -> Reader:
-    return Reader(block=block, signer=NoSigning(), policy=ReadPolicy(), pool=pool)
+    return Reader(block=block, accesses={"planted": FileAccess()}, pool=pool)
 
 
 def laid(reader: Reader, granules: list[Granule], bands: tuple[str, ...] = BANDS, box: Box | None = None) -> Pass:

@@ -18,9 +18,8 @@ from rsprep.granule import Asset, Granule
 from rsprep.ground.zones import Zone
 from rsprep.job.reader import Reader
 from rsprep.job.relief import relief
-from rsprep.reading.access import ReadPolicy
+from rsprep.reading.files import FileAccess
 from rsprep.sources.definition import DemProduct
-from rsprep.sources.signing import NoSigning
 
 RULES = DemProduct.model_validate(
     {
@@ -62,6 +61,7 @@ def test_the_slope_of_a_plane_is_its_slope_at_every_latitude(latitude: float, tm
     tile = Granule(
         id="tile",
         product="dem",
+        source="planted",
         collection="dem",
         datetime=dt.datetime(2021, 1, 1, tzinfo=dt.UTC),
         footprint=shapely.box(*grid.boundingbox),
@@ -69,7 +69,7 @@ def test_the_slope_of_a_plane_is_its_slope_at_every_latitude(latitude: float, tm
     )
     block = GeoBox((64, 64), Affine(10, 0, left, 0, -10, top), zone.epsg)
     with ThreadPoolExecutor(2) as pool:
-        reader = Reader(block=block, signer=NoSigning(), policy=ReadPolicy(), pool=pool)
+        reader = Reader(block=block, accesses={"planted": FileAccess()}, pool=pool)
         made = relief([tile], RULES, Terrain(), reader, sea=())
     elevation, slope, aspect, _ = made.arrays["terrain"]
     assert reader.failures == []

@@ -23,6 +23,7 @@ def granule(
     return Granule(
         id=name,
         product="sentinel2",
+        source="planted",
         collection="sentinel-2-l2a",
         datetime=dt.datetime.fromisoformat(when).replace(tzinfo=dt.UTC),
         footprint=footprint,

@@ -29,6 +29,7 @@ def granule(name: str, footprint: shapely.Geometry = AREA, **properties: Any) ->
     orbit = properties.pop("orbit", None)
     return Granule(
         id=name,
+        source="made",
         product="sentinel1",
         collection="sentinel-1-rtc",
         datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
@@ -145,6 +146,7 @@ def test_ground_range_is_not_taken_as_terrain_corrected() -> None:
     """Pitfall 18."""
     with pytest.raises(ItemError, match="not-terrain-corrected"):
         describe([granule("a")], kind="grd", calibration="uncalibrated")
+    assert describe([granule("a")], kind="gtc", calibration="sigma0").kind == "gtc"
 
 
 def test_orbit_that_covers_more_is_taken_alone_and_recorded() -> None:

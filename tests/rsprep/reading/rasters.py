@@ -16,7 +16,10 @@ from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
 
 from rsprep.granule import Asset, Granule
+from rsprep.reading import BandSpec, ControlCache, FileAccess, ReadPolicy, Signer, Window
 from rsprep.reading.extent import outline
+from rsprep.reading.files import DEFAULT_POLICY
+from rsprep.reading.warp import Resampling
 
 
 def utm(west: float, north: float, shape: tuple[int, int], resolution: float = 10.0, epsg: int = 32632) -> GeoBox:
@@ -57,9 +60,25 @@ def write(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float | None =
     return Asset(href=str(path), grid=grid)
 
 
+def read_window(
+    asset: Asset,
+    target: GeoBox,
+    *,
+    nodata: float | None,
+    dtype: str,
+    resampling: Resampling = "bilinear",
+    signer: Signer | None = None,
+    policy: ReadPolicy = DEFAULT_POLICY,
+) -> Window | None:
+    """The one window that a target needs of a file."""
+    spec = BandSpec(dtype=dtype, nodata=nodata, resampling=resampling)
+    return FileAccess(signer, policy).window(asset, spec, ControlCache(target))
+
+
 def granule(name: str, assets: Mapping[str, Asset], grid: GeoBox) -> Granule:
     return Granule(
-        id=name, product="sentinel2", collection="planted", datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
+        id=name, product="sentinel2", source="planted", collection="planted",
+        datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
         footprint=outline(grid), assets=assets,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from rsprep.errors import RasterError
-from rsprep.reading import BandSpec, load_granule
+from rsprep.reading import BandSpec, FileAccess, load_granule
 from rsprep.reading.extent import outline
 from tests.rsprep.reading.rasters import WHOLE, granule, landscape, quarters, utm, write
 
@@ -17,7 +17,7 @@ SPEC = BandSpec(dtype="uint16", nodata=0)
 
 def test_a_missing_asset_is_named(tmp_path: Path) -> None:
     with pytest.raises(RasterError, match="no-asset"):
-        load_granule(quarters(tmp_path)[0], ["B02", "B11"], WHOLE, SPEC)
+        load_granule(quarters(tmp_path)[0], ["B02", "B11"], WHOLE, SPEC, access=FileAccess())
 
 
 def test_bands_share_one_mask(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_bands_share_one_mask(tmp_path: Path) -> None:
     a = granule(
         "a", {"B02": write(tmp_path / "a.tif", first, grid), "B03": write(tmp_path / "b.tif", holed, grid)}, grid
     )
-    layer = load_granule(a, ["B02", "B03"], grid, SPEC)
+    layer = load_granule(a, ["B02", "B03"], grid, SPEC, access=FileAccess())
     assert layer is not None
     np.testing.assert_array_equal(layer.valid, holed > 0)
     assert (layer.values[:, ~layer.valid] == 0).all()
@@ -40,8 +40,8 @@ def test_a_footprint_without_pixels_is_misplaced(tmp_path: Path) -> None:
     elsewhere = utm(900_000, 5_400_000, (60, 60))
     asset = write(tmp_path / "a.tif", landscape((60, 60)), elsewhere, 0)
     with pytest.raises(RasterError, match="misplaced"):
-        load_granule(granule("a", {"B02": asset}, WHOLE), ["B02"], WHOLE, SPEC)
-    assert load_granule(granule("a", {"B02": asset}, elsewhere), ["B02"], WHOLE, SPEC) is None
+        load_granule(granule("a", {"B02": asset}, WHOLE), ["B02"], WHOLE, SPEC, access=FileAccess())
+    assert load_granule(granule("a", {"B02": asset}, elsewhere), ["B02"], WHOLE, SPEC, access=FileAccess()) is None
 
 
 def test_a_footprint_that_swells_beyond_its_pixels_is_not_misplaced(tmp_path: Path) -> None:
@@ -51,14 +51,14 @@ def test_a_footprint_that_swells_beyond_its_pixels_is_not_misplaced(tmp_path: Pa
     bulging = dataclasses.replace(granule("a", {"B02": asset}, grid), footprint=outline(grid.pad(30)))
     beyond = utm(704_000 + 20, 5_399_000, (40, 20))
     assert bulging.footprint.contains(shapely.Point(outline(beyond).centroid))
-    assert load_granule(bulging, ["B02"], beyond, SPEC) is None
+    assert load_granule(bulging, ["B02"], beyond, SPEC, access=FileAccess()) is None
     undeclared = dataclasses.replace(bulging, assets={"B02": dataclasses.replace(asset, grid=None)})
-    assert load_granule(undeclared, ["B02"], beyond, SPEC) is None
+    assert load_granule(undeclared, ["B02"], beyond, SPEC, access=FileAccess()) is None
 
 
 def test_all_nodata_is_no_layer(tmp_path: Path) -> None:
     asset = write(tmp_path / "a.tif", np.zeros((400, 400), np.uint16), WHOLE, 0)
-    assert load_granule(granule("a", {"B02": asset}, WHOLE), ["B02"], WHOLE, SPEC) is None
+    assert load_granule(granule("a", {"B02": asset}, WHOLE), ["B02"], WHOLE, SPEC, access=FileAccess()) is None
 
 
 def test_classes_with_an_interpolating_kernel_are_refused() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from rsprep.errors import ReadError
 from rsprep.granule import Asset
-from rsprep.reading import ReadPolicy, read_window
-from tests.rsprep.reading.rasters import landscape, utm, write
+from rsprep.reading import ReadPolicy
+from tests.rsprep.reading.rasters import landscape, read_window, utm, write
 
 GRID = utm(700_000, 5_400_000, (200, 240))
 VALUES = landscape((200, 240))
@@ -105,13 +105,17 @@ def test_every_attempt_is_signed_anew_and_no_signature_is_kept(server: Server) -
     server.faults = ["403"] * 99
     signed: list[str] = []
 
-    def sign(href: str) -> str:
-        signed.append(f"{href}?sig=SECRET{len(signed)}")
-        return signed[-1]
+    class Signing:
+        def sign(self, href: str) -> str:
+            signed.append(f"{href}?sig=SECRET{len(signed)}")
+            return signed[-1]
+
+        def renew(self, refused: str) -> str:
+            return self.sign(refused.partition("?")[0])
 
     with pytest.raises(ReadError) as caught:
         read_window(
-            Asset(href=f"{server.url}/a.tif"), GRID, nodata=0, dtype="uint16", sign=sign,
+            Asset(href=f"{server.url}/a.tif"), GRID, nodata=0, dtype="uint16", signer=Signing(),
             policy=ReadPolicy(attempts=3, sleep=lambda _: None),
         )  # fmt: skip
     assert len(signed) == 3
@@ -122,6 +126,6 @@ def test_every_attempt_is_signed_anew_and_no_signature_is_kept(server: Server) -
     assert caught.value.__cause__ is None
     server.faults = ["403"]
     assert read_window(
-        Asset(href=f"{server.url}/a.tif"), GRID, nodata=0, dtype="uint16", sign=sign,
+        Asset(href=f"{server.url}/a.tif"), GRID, nodata=0, dtype="uint16", signer=Signing(),
         policy=ReadPolicy(sleep=lambda _: None),
     )  # fmt: skip

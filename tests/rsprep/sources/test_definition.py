@@ -9,7 +9,17 @@ import yaml
 
 from rsprep.errors import CatalogError
 from rsprep.resources import shipped
-from rsprep.sources.definition import LandCoverProduct, Sentinel2Product, list_definitions, load_definition
+from rsprep.sources.definition import (
+    PLANETARY_COMPUTER,
+    LandCoverProduct,
+    Score,
+    Sentinel1Product,
+    Sentinel2Product,
+    SourceDefinition,
+    TokenService,
+    list_definitions,
+    load_definition,
+)
 
 SHIPPED = ["earth-search", "planetary-computer", "planted", "terramesh"]
 
@@ -65,6 +75,33 @@ def test_radar_products_are_typed_apart() -> None:
     assert rtc is not None
     assert (grd.kind, grd.calibration, grd.units) == ("grd", "uncalibrated", "amplitude")
     assert (rtc.kind, rtc.calibration, rtc.units, rtc.nodata) == ("rtc", "gamma0", "power", -32768)
+
+
+def test_radar_on_a_map_grid_needs_a_calibration() -> None:
+    words: dict[str, Any] = {"collection": "s1", "assets": {"VV": "VV"}, "dtype": "float64", "nodata": -9999}
+    gtc = Sentinel1Product(kind="gtc", units="db", calibration="sigma0", **words)
+    assert gtc.kind == "gtc"
+    for kind in ("rtc", "gtc"):
+        with pytest.raises(ValueError, match="kind: grd only"):
+            Sentinel1Product(kind=kind, units="amplitude", calibration="sigma0", **words)
+
+
+def test_signing_is_a_name_or_a_service(tmp_path: Path) -> None:
+    assert load_definition("planted").signing is None
+    assert load_definition("planetary-computer").signing == PLANETARY_COMPUTER
+    service = {"service": "http://127.0.0.1:8000/token", "hosts": ["127.0.0.1", "*.store.org"]}
+    definition = load_definition(_write(tmp_path, _set("signing", to=service)))
+    assert definition.signing == TokenService(service=service["service"], hosts=tuple(service["hosts"]))
+    assert SourceDefinition.model_validate(definition.model_dump()) == definition
+
+
+def test_a_cloud_score_is_a_band_of_its_own() -> None:
+    score = {"collection": "CS_PLUS", "band": "cs_cdf"}
+    words: dict[str, Any] = {"collection": "s2", "assets": {"B04": "B4"}, "dtype": "uint16", "nodata": 0}
+    product = Sentinel2Product(scl="SCL", score=Score.model_validate(score), **words)
+    assert list(product.bands()) == ["B04", "SCL", "score"]
+    band = product.bands()["score"]
+    assert (band.asset, band.dtype, band.nodata, band.resampling) == ("cs_cdf", "float32", -1.0, "bilinear")
 
 
 def test_offset_rule_is_a_flag_or_a_property() -> None:
@@ -127,6 +164,17 @@ def _drop(*keys: str | int) -> Any:
         (_set("products", "dem", "absent", "rule", to="sea"), "bad-rule"),
         (_set("products", to={}), "bad-products"),
         (_set("signing", to="none at all"), "bad-signing"),
+        (_set("signing", to={"service": "https://a.org/token", "host": "b.org"}), "definition-unknown-key"),
+        (_set("signing", to={"service": "https://a.org/token"}), "definition-missing-key"),
+        (_set("signing", to={"service": "https://a.org/token", "hosts": ["*"]}), "bad-hosts"),
+        (_set("signing", to={"service": "a.org", "hosts": ["b.org"]}), "bad-service"),
+        (_set("account", to=""), "bad-account"),
+        (_set("products", "sentinel2", "where", to={"platform": [1]}), "bad-where"),
+        (_set("products", "sentinel2", "properties", to={"platform": ""}), "bad-properties"),
+        (_set("products", "sentinel2", "footprint", to="about"), "bad-footprint"),
+        (_set("products", "sentinel2", "score", to={"collection": "cs", "band": "cs"}), "bad-definition"),
+        (_set("products", "landcover", "epoch", to="latest"), "bad-epoch"),
+        (_set("products", "sentinel1", "kind", to="slc"), "bad-kind"),
         (_set("name", to="No Spaces"), "bad-name"),
     ],
 )

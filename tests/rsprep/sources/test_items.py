@@ -49,6 +49,16 @@ def test_a_granule_keeps_what_rules_read_and_drops_the_rest() -> None:
     }
 
 
+def test_a_granule_carries_renamed_properties_under_their_stac_keys() -> None:
+    words = {"sat:orbit_state": "orbitProperties_pass", "platform": "SPACECRAFT_NAME"}
+    rules = make_definition().model_dump()["products"]["sentinel1"]
+    definition = make_definition(products={"sentinel1": {**rules, "properties": words}})
+    item = make_item("a", assets={"vv": {"href": "/v.tif"}})
+    item["properties"] |= {"orbitProperties_pass": "ASCENDING", "platform": "overruled", "SPACECRAFT_NAME": "S1A"}
+    found = _granule(item, definition=definition, product="sentinel1").properties
+    assert found == {"platform": "S1A", "sat:orbit_state": "ASCENDING"}
+
+
 def test_size_and_checksum_are_carried() -> None:
     asset = _granule(make_item("a", assets=_assets(**{"file:size": 5, "file:checksum": "1220ab"}))).assets["B04"]
     assert (asset.size, asset.checksum) == (5, "1220ab")
@@ -175,15 +185,16 @@ def test_the_offset_that_an_item_declares_must_agree(words: dict[str, Any]) -> N
     assert caught.value.slug == "offset-contradiction"
 
 
-@pytest.mark.parametrize("orbit", [None, "both", ["ascending", "descending"], "ASCENDING"])
+@pytest.mark.parametrize("orbit", [None, "both", ["ascending", "descending"], 1])
 def test_radar_tells_its_orbit(orbit: Any) -> None:
     """Pitfall 19: a scene of unknown direction could be mixed with either."""
     item = with_properties(make_item("a", assets={"vv": {"href": "/v.tif"}}), sat__orbit_state=orbit)
     with pytest.raises(ItemError) as caught:
         _granule(item, product="sentinel1")
     assert caught.value.slug == "orbit-unknown"
-    known = with_properties(item, sat__orbit_state="descending")
-    assert _granule(known, product="sentinel1").properties["sat:orbit_state"] == "descending"
+    for told in ("descending", "DESCENDING"):
+        known = with_properties(item, sat__orbit_state=told)
+        assert _granule(known, product="sentinel1").properties["sat:orbit_state"] == told
 
 
 def test_times_are_utc() -> None:

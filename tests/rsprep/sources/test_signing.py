@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from rsprep.errors import ReadError
+from rsprep.reading.access import NoSigning
 from rsprep.sources import signing
+from rsprep.sources.definition import PLANETARY_COMPUTER, TokenService
 from rsprep.sources.http import MAX_WAIT, make_retry
-from rsprep.sources.signing import NoSigning, PlanetaryComputerSigner, TokenCache, make_signer, redact
+from rsprep.sources.signing import TokenCache, TokenSigner, make_signer, redact, strip_signature
 from tests.rsprep.sources.making import Server, serving
 
 HREF = "https://account.blob.core.windows.net/box/a/b.tif"
@@ -37,8 +39,12 @@ def _token(number: int, minutes: float) -> tuple[int, object]:
     return 200, {"msft:expiry": expires, "token": f"se=x&sig=SECRET{number}"}
 
 
-def _signer(service: Server, clock: Clock) -> PlanetaryComputerSigner:
-    return PlanetaryComputerSigner(f"{service.url}/token", cache=TokenCache(), clock=clock)
+def _tokens(service: Server) -> TokenService:
+    return TokenService(service=f"{service.url}/token", hosts=PLANETARY_COMPUTER.hosts)
+
+
+def _signer(service: Server, clock: Clock) -> TokenSigner:
+    return TokenSigner(_tokens(service), cache=TokenCache(), clock=clock)
 
 
 def test_a_token_is_kept_until_five_minutes_before_its_end(service: Server) -> None:
@@ -55,6 +61,20 @@ def test_a_token_is_kept_until_five_minutes_before_its_end(service: Server) -> N
     clock.now = START + dt.timedelta(minutes=50)
     assert signer.sign(HREF).endswith("SECRET2")
     assert len(service.asked) == 2
+
+
+def test_any_host_may_be_signed_for(service: Server) -> None:
+    """The interface is what counts, not the address: an account is the host, or what its ``*`` stands for."""
+    tokens = TokenService(service=f"{service.url}/token/", hosts=("files.example.org", "*.store.org"))
+    signer = TokenSigner(tokens, cache=TokenCache(), clock=Clock())
+    service.tell("/token/files.example.org/box", _token(1, 45))
+    service.tell("/token/eu/box", _token(2, 45))
+    assert signer.sign("https://files.example.org:8443/box/a.tif?old=1").endswith(":8443/box/a.tif?se=x&sig=SECRET1")
+    assert signer.sign("https://eu.store.org/box/a.tif").endswith("?se=x&sig=SECRET2")
+    assert signer.sign(HREF) == HREF
+    assert strip_signature("https://eu.store.org/box/a.tif?sig=OLD", tokens) == "https://eu.store.org/box/a.tif"
+    assert strip_signature(f"{HREF}?v=2", tokens) == f"{HREF}?v=2"
+    assert strip_signature(f"{HREF}?v=2", None) == f"{HREF}?v=2"
 
 
 def test_a_refused_href_is_renewed_once_for_all_threads(service: Server) -> None:
@@ -86,10 +106,19 @@ def test_an_href_that_is_signed_already_is_signed_anew(service: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "href", ["/data/a.tif", "https://elsewhere.org/box/a.tif?x=1", "https://x.blob.core.windows.net/"]
+    "href",
+    [
+        "/data/a.tif",
+        "https://elsewhere.org/box/a.tif?x=1",
+        "https://x.blob.core.windows.net/",
+        "https://blob.core.windows.net/box/a.tif",
+        "https://x.blob.core.windows.net.elsewhere.org/box/a.tif",
+        "https://elsewhere.org/x.blob.core.windows.net/a.tif",
+    ],
 )
 def test_other_hrefs_are_left_alone(href: str) -> None:
-    signer = PlanetaryComputerSigner("http://127.0.0.1:9/token", cache=TokenCache())
+    nowhere = TokenService(service="http://127.0.0.1:9/token", hosts=PLANETARY_COMPUTER.hosts)
+    signer = TokenSigner(nowhere, cache=TokenCache())
     assert signer.sign(href) == href
     assert signer.renew(href) == href
 
@@ -98,7 +127,7 @@ def test_no_secret_is_seen_or_travels(service: Server, monkeypatch: pytest.Monke
     """Pitfall 5: tokens are found in no repr, no pickle; the copy asks for itself."""
     monkeypatch.setattr(signing, "_PROCESS", TokenCache())
     service.tell(PATH, (200, {"msft:expiry": "2999-01-01T00:00:00Z", "token": "sig=SECRET"}))
-    signer = PlanetaryComputerSigner(f"{service.url}/token")
+    signer = TokenSigner(_tokens(service))
     assert "SECRET" in signer.sign(HREF)
     assert "SECRET" not in repr(signer) + str(signer) + repr(signing._PROCESS.tokens)
     travelling = pickle.dumps(signer)
@@ -144,8 +173,8 @@ def test_redaction_hides_signatures_and_keeps_the_place() -> None:
 
 
 def test_definitions_choose_their_signer() -> None:
-    assert isinstance(make_signer("none"), NoSigning)
-    assert isinstance(make_signer("planetary-computer"), PlanetaryComputerSigner)
+    assert isinstance(make_signer(None), NoSigning)
+    assert isinstance(make_signer(PLANETARY_COMPUTER), TokenSigner)
     assert NoSigning().renew(NoSigning().sign(HREF)) == HREF
 
 

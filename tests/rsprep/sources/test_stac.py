@@ -14,6 +14,7 @@ import shapely
 from shapely.geometry import shape
 
 from rsprep.errors import CatalogError, ItemError, TimeError
+from rsprep.reading import ReadPolicy
 from rsprep.sources.base import Source, open_source
 from rsprep.sources.definition import load_definition
 from rsprep.sources.tiles import TileList
@@ -281,7 +282,7 @@ def test_a_definition_needs_an_endpoint_and_a_known_kind() -> None:
     with pytest.raises(CatalogError) as caught:
         open_source(make_definition())
     assert caught.value.slug == "no-endpoint"
-    with pytest.raises(CatalogError, match="known kinds: stac") as caught:
+    with pytest.raises(CatalogError, match="known kinds: earthengine, stac") as caught:
         open_source(make_definition(kind="ftp"), "ftp://x")
     assert caught.value.slug == "unknown-kind"
 
@@ -290,5 +291,6 @@ def test_what_tasks_need_pickles(tmp_path: Path) -> None:
     source = _open(tmp_path, [make_item("a")], signing="planetary-computer")
     granules = source.find("sentinel2", AREA)
     assert pickle.loads(pickle.dumps(granules)) == granules  # noqa: S301 - made here
-    signer = pickle.loads(pickle.dumps(source.signer()))  # noqa: S301 - made here
-    assert signer.sign("/local.tif") == source.sign("/local.tif") == "/local.tif"
+    access = pickle.loads(pickle.dumps(source.access(ReadPolicy(attempts=2))))  # noqa: S301 - made here
+    assert access.policy.attempts == 2
+    assert access.signer.sign("/local.tif") == "/local.tif"

@@ -104,6 +104,7 @@ def test_no_signature_leaves_the_journal(tmp_path: Path) -> None:
     granule = Granule(
         id="S2A_20210601",
         product="sentinel2",
+        source="planted",
         collection="l2a",
         datetime=dt.datetime(2021, 6, 1, tzinfo=dt.UTC),
         footprint=shapely.box(14, 48, 16, 49),

@@ -28,7 +28,7 @@ SIDE = CHIP_PX * 10.0
 def small_schema(**settings: Any) -> Schema:
     """Four layers, 16-pixel chips, four slots a shard."""
     values = {"aoi": "0,0,1,1", "out": "x", "grid": {"chip_size": CHIP_PX, "block_px": 2 * CHIP_PX}, **settings}
-    return multisource_schema(make_config(values), s1_calibration="gamma0", s1_orbit="ascending")
+    return multisource_schema(make_config(values), s1_kind="rtc", s1_calibration="gamma0", s1_orbit="ascending")
 
 
 def shard_arrays(schema: Schema, seed: int, *, blank: Iterable[int] = ()) -> dict[str, NDArray[Any]]:

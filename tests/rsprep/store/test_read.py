@@ -40,7 +40,7 @@ def test_plain_xarray_opens_it_with_the_types_of_the_schema(dataset: Path) -> No
     assert plain.s2.sel(s2_band="B04").shape == (12, 16, 16)
     assert plain.lulc.attrs["nodata"] == 255
     assert plain.lulc.attrs["flag_meanings"].split()[6] == "built"
-    assert plain.s1.attrs["calibration"] == "gamma0"
+    assert (plain.s1.attrs["kind"], plain.s1.attrs["calibration"]) == ("rtc", "gamma0")
     assert plain.datetime_start.dtype.kind == "M"
     assert np.isnat(plain.datetime_start.to_numpy()[1])
     assert int(plain.committed.sum()) == 7

@@ -13,9 +13,9 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.errors import RasterError, ReadError
 from rsprep.granule import Asset
-from rsprep.reading import BandSpec, ReadPolicy, load_granule, read_window
+from rsprep.reading import BandSpec, FileAccess, ReadPolicy, load_granule
 from rsprep.reading.access import without_secrets
-from tests.rsprep.reading.rasters import granule, landscape, utm, write
+from tests.rsprep.reading.rasters import granule, landscape, read_window, utm, write
 
 GRID = utm(700_000, 5_400_000, (200, 240))
 TARGET = utm(700_500, 5_399_600, (50, 60))
@@ -84,7 +84,9 @@ def test_nodata_counts_where_the_file_does_not_declare_it(tmp_path: Path) -> Non
     values = landscape((200, 240))
     values[:60] = 0
     asset = write(tmp_path / "a.tif", values, GRID, None)
-    layer = load_granule(granule("a", {"B02": asset}, GRID), ["B02"], TARGET, BandSpec(dtype="uint16", nodata=0))
+    layer = load_granule(
+        granule("a", {"B02": asset}, GRID), ["B02"], TARGET, BandSpec(dtype="uint16", nodata=0), access=FileAccess()
+    )
     assert layer is not None
     np.testing.assert_array_equal(layer.valid, values[40:90, 50:110] > 0)
     assert 0 < layer.valid_fraction < 1
@@ -143,7 +145,7 @@ def test_classes_never_come_from_overviews(tmp_path: Path) -> None:
     asset = poisoned(tmp_path / "scl.tif", values)
     spec = BandSpec(dtype="uint8", nodata=255, resampling="nearest", categorical=True)
     target = utm(700_000, 5_400_000, (50, 60), 40)
-    layer = load_granule(granule("a", {"SCL": asset}, GRID), ["SCL"], target, spec)
+    layer = load_granule(granule("a", {"SCL": asset}, GRID), ["SCL"], target, spec, access=FileAccess())
     assert layer is not None
     np.testing.assert_array_equal(layer.values[0], values[2::4, 2::4])
 
