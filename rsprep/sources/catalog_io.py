@@ -77,7 +77,13 @@ class CatalogIO(StacApiIO):
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Pages of a search, each checked: the base class takes an error body for the end of the results."""
+        """Pages of a search, each checked: the base class takes an error body for the end of the results.
+
+        Raises
+        ------
+        CatalogError : ``bad-page``, ``endless-paging``, ``short-result`` where the server counts more items than it
+            gave or leaves off the link to its next page, and what :meth:`read_document` raises.
+        """
         link: str | Link = url
         asked: set[str] = set()
         count, matched = 0, None
@@ -91,12 +97,17 @@ class CatalogIO(StacApiIO):
                     value=redact(json.dumps(page)[:200]),
                     remedy="the server failed without saying so; try again later",
                 )
+            returned = page.get("numberReturned")
+            if isinstance(returned, int) and returned != len(features):
+                raise _short(url, returned, len(features))
             count += len(features)
             matched = _matched(page) if matched is None else matched
             if features:
                 yield page
             links = [entry for entry in page.get("links") or [] if isinstance(entry, dict)]
             following = next((entry for entry in links if entry.get("rel") == "next"), None)
+            if following is None and matched is None:
+                self._check_last(url, method or "GET", parameters or {}, count, len(features))
             if following is None or not features:
                 break
             key = json.dumps(following, sort_keys=True)
@@ -107,12 +118,19 @@ class CatalogIO(StacApiIO):
         else:
             raise _endless(url)
         if matched is not None and count < matched:
-            raise CatalogError(
-                "short-result",
-                f"the server matched {matched} items and delivered {count}",
-                value=url,
-                remedy="a page was lost on the way; try again later",
-            )
+            raise _short(url, matched, count)
+
+    def _check_last(self, url: str, method: str, parameters: dict[str, Any], count: int, last: int) -> None:
+        """See that nothing follows a last page that is full, on a server that does not count: by asking for one more.
+
+        Without its link to the next page a result would end there, and nothing else would tell.
+        """
+        limit = parameters.get("limit")
+        if not isinstance(limit, int) or last < limit:
+            return
+        more = self.read_document(url, {**parameters, "limit": count + 1}, method).get("features")
+        if isinstance(more, list) and len(more) > count:
+            raise _short(url, len(more), count)
 
 
 def check_stac(document: dict[str, Any], where: str, *, kinds: tuple[str, ...]) -> None:
@@ -156,6 +174,15 @@ def _shown(href: str | Link) -> str:
 def _matched(page: dict[str, Any]) -> int | None:
     count = page.get("numberMatched", (page.get("context") or {}).get("matched"))
     return count if isinstance(count, int) else None
+
+
+def _short(url: str, matched: int, count: int) -> CatalogError:
+    return CatalogError(
+        "short-result",
+        f"the server matched {matched} items and delivered {count}",
+        value=url,
+        remedy="a page was lost on the way; try again later",
+    )
 
 
 def _endless(url: str) -> CatalogError:

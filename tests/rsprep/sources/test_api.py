@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import shapely
 
 from rsprep.errors import CatalogError
 from rsprep.sources.base import open_source
 from rsprep.sources.http import make_retry
 from rsprep.sources.stac import StacSource
+from tests.fakes import stac
 from tests.rsprep.sources.making import (
     S2,
     VERSION,
@@ -61,28 +57,8 @@ def rustac(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("rustac")
     (folder / "collection.json").write_text(json.dumps(make_collection(S2)))
     (folder / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": _world()}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    program = Path(sys.executable).parent / "rustac"
-    command = [
-        str(program),
-        "serve",
-        "-a",
-        address,
-        *(str(folder / f"{name}.json") for name in ("collection", "items")),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            for _ in range(200):
-                try:
-                    requests.get(f"http://{address}/", timeout=1)
-                    break
-                except requests.ConnectionError:
-                    time.sleep(0.05)
-            yield f"http://{address}"
-        finally:
-            process.kill()
+    with stac.rustac([folder / "collection.json", folder / "items.json"]) as url:
+        yield url
 
 
 @pytest.fixture
@@ -175,6 +151,30 @@ def test_every_wrong_answer_has_its_name(server: Server, slug: str) -> None:
         _open(server.url).find("sentinel2", AREA)
     assert caught.value.slug == slug
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fates", "slug"),
+    [
+        (["none", "error"], "bad-page"),
+        (["none", "fewer"], "short-result"),
+        (["none", "unlinked"], "short-result"),
+        ([503, "none", 429, 429, 504, "none", 500], None),
+        (["none", *[503] * 9], "server-error"),
+    ],
+)
+def test_a_real_server_whose_answers_are_spoiled(rustac: str, fates: list[Any], slug: str | None) -> None:
+    """Pitfalls 4 and 6: five pages of five; all items, or an error by name, but never fewer items."""
+    with stac.spoiling(rustac) as proxy:
+        proxy.fates = list(fates)
+        source = _open(proxy.url, page=5)
+        if slug is None:
+            assert len(source.find("sentinel2", AREA)) == 23
+            assert proxy.answered == [*fates, "none", "none", "none"]
+            return
+        with pytest.raises(CatalogError) as caught:
+            source.find("sentinel2", AREA)
+        assert caught.value.slug == slug
 
 
 def test_a_short_result_is_seen_in_the_older_words_too(server: Server) -> None:
