@@ -77,7 +77,7 @@ def test_names_are_written_alike() -> None:
 
 def test_every_error_has_a_remedy() -> None:
     for name, place, call in raised():
-        if call.func.id in ("_contradiction", "_damage"):  # type: ignore[attr-defined]  # a Name, see `raised`
+        if call.func.id in ("contradiction", "_damage"):  # type: ignore[attr-defined]  # a Name, see `raised`
             continue  # these give one of their own
         remedy = next((keyword.value for keyword in call.keywords if keyword.arg == "remedy"), None)
         assert remedy is not None, f"{name} at {place}"
