@@ -52,8 +52,12 @@ class DryRun:
         print(self.plan.aoi.describe())
         print("chips     " + ", ".join(f"{count_text(n)} {name}" for name, n in sorted(figures.chips.items())))
         print(f"shards    {count_text(figures.shards)}")
+        for note in self.plan.notes:
+            print(f"note      {note}")
         print("granules  " + ", ".join(f"{count_text(n)} {name}" for name, n in figures.granules.items()))
-        print(f"to read   at most {bytes_text(figures.read_bytes)}, decoded")
+        for name, cost in figures.costs.items():
+            requests = f" in {count_text(cost.requests)} requests" if cost.requests else ""
+            print(f"to read   at most {bytes_text(cost.bytes)}, decoded, from {name}{requests}")
         print(f"to write  at most {bytes_text(figures.store_bytes)}, before compression")
         print(f"memory    about {bytes_text(figures.task_bytes)} a worker")
         pace = f"{bytes_text(DECODE_BYTES_PER_SECOND)}/s a worker, {figures.workers} workers"

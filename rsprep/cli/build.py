@@ -19,6 +19,7 @@ from rsprep.cli.options import (
     override_section,
     run_job,
 )
+from rsprep.cli.origins import override_origins
 from rsprep.config import make_config, read_config
 from rsprep.errors import ConfigError
 
@@ -31,10 +32,15 @@ def register(app: typer.Typer) -> None:
 def build_multisource(
     aoi: Annotated[str | None, typer.Option(help="GeoJSON or GeoPackage file, or west,south,east,north.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="Source definition: a name in catalogs/sources, or a YAML file.")
+        list[str] | None,
+        typer.Option(
+            help="A name that `rsprep sources` lists, or a YAML file; LAYER=NAME for one layer, "
+            "lulc=NAME,NAME with what to fall back on; repeatable."
+        ),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(help="STAC API or catalog.json to read instead of the source's own.")
+        list[str] | None,
+        typer.Option(help="STAC API or catalog.json to read instead of the source's own; NAME=URL for one of several."),
     ] = None,
     start: Annotated[str | None, typer.Option(help="First day, as 2021-06-01 (UTC).")] = None,
     end: Annotated[str | None, typer.Option(help="Last day, as 2021-09-30 (UTC).")] = None,
@@ -60,7 +66,13 @@ def build_multisource(
     ] = None,
     scheduler: SCHEDULER = None,
     workers: WORKERS = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print plan, bytes and time; write nothing.")] = False,
+    granules: Annotated[
+        str | None, typer.Option(help="Data set whose granules are read again, instead of searching.")
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="Google Cloud project that Earth Engine charges.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print plan, requests, bytes and time; write nothing.")
+    ] = False,
     retry_failed: RETRY_FAILED = False,
 ) -> int:
     """Build chips of Sentinel-2, Sentinel-1, land cover and terrain from an area of interest.
@@ -76,14 +88,16 @@ def build_multisource(
     from rsprep import multisource
 
     values = read_config(config) if config else {}
-    override(values, aoi=aoi, source=source, endpoint=endpoint, start=start, end=end, out=out, catalog=catalog)
-    override(values, layers=names(layers))
+    override(values, aoi=aoi, start=start, end=end, out=out, catalog=catalog)
+    override(values, layers=names(layers), granules=granules)
+    override_origins(values, source or [], endpoint or [])
+    override_section(values, "earthengine", project=project)
     override_section(values, "grid", chip_size=chip_size, resolution=resolution, snap=snap, partial=partial)
     override_section(values, "sentinel2", bands=names(bands), composite=composite)
     override_section(values, "select", **_selection(select or []))
     override_section(values, "engine", scheduler=scheduler, workers=workers)
     if "out" not in values and "aoi" in values:
-        values["out"] = _default_out(str(values["aoi"]), str(values.get("source", "planted")))
+        values["out"] = _default_out(str(values["aoi"]), Path(str(values.get("source", "planted"))).stem)
     settings = make_config(values)
     if dry_run:
         multisource.dry_run(settings).show()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from odc.geo.geobox import GeoBox
-
-from rsprep.granule import Granule
+from rsprep.granule import Asset, Granule
 from rsprep.ground.grid import Plan
 from rsprep.ground.shards import Shard
-from rsprep.ground.zones import METRES_PER_DEGREE
 from rsprep.job.plan import BuildPlan
 from rsprep.job.reach import FootprintIndex, shard_outline
-from rsprep.reading.control import pixel_lengths
+from rsprep.job.shard import box_around
+from rsprep.job.supplies import accesses_of
+from rsprep.reading.access import Cost
+from rsprep.reading.control import ControlCache
+from rsprep.reading.spec import BandSpec
+from rsprep.sources.definition import Band
 
 DECODE_BYTES_PER_SECOND = 120e6
 """Decoded bytes that one core turns into chips in a second, measured on local files; a network is slower."""
@@ -36,30 +38,36 @@ class Estimate:
     shards: int
     granules: Mapping[str, int]
     """Product to granules found."""
-    read_bytes: int
-    """Source pixels under the chips, over all dates; a best-date composite stops earlier."""
+    costs: Mapping[str, Cost]
+    """Source to the requests and the bytes of source pixels that the chips take, over all dates; a best-date
+    composite stops earlier."""
     store_bytes: int
     task_bytes: int
     """Most memory that one task needs."""
     workers: int
     seconds: float
 
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of source pixels, decoded, of all sources."""
+        return sum(cost.bytes for cost in self.costs.values())
+
 
 def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
     """Figures for `plan` without reading a pixel."""
-    index = FootprintIndex(plan.granules)
-    read = largest = 0
-    for shard in grid.shards:
-        here = index.near(shard_outline(shard))
-        needed = sum(_pixels_read(shard, product, granules) for product, granules in here.items())
-        read += needed
-        largest = max(largest, needed)
+    total: dict[str, Cost] = {name: Cost() for name in plan.sources}
+    largest = 0
+    for costs in _costs(plan, grid.shards):
+        largest = max(largest, sum(cost.bytes for cost in costs.values()))
+        for name, cost in costs.items():
+            total[name] += cost
+    read = sum(cost.bytes for cost in total.values())
     workers = plan.config.engine.workers or os.cpu_count() or 1
     return Estimate(
         chips=grid.counts(),
         shards=len(grid.shards),
         granules={product: len(granules) for product, granules in plan.granules.items()},
-        read_bytes=read,
+        costs=total,
         store_bytes=plan.schema.shard_bytes * len(grid.shards),
         task_bytes=min(largest, STACK_LIMIT) + 4 * plan.schema.shard_bytes,
         workers=workers,
@@ -67,22 +75,28 @@ def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
     )
 
 
-def _pixels_read(shard: Shard, product: str, granules: Sequence[Granule]) -> int:
-    """Bytes of the source pixels of `granules` under the chips of a shard that are to be built."""
-    share = sum(1 for _ in shard.to_build) / len(shard.chips)
-    ground = share * float(np.prod(shard.grid.shape)) * shard.lattice.resolution**2
-    total = 0.0
-    for granule in granules:
-        for asset in granule.assets.values():
-            if asset.grid is not None:
-                width, height = _metres(asset.grid)
-                total += ground / (width * height) * (2 if product == "sentinel2" else 4)
-    return int(total)
+def _costs(plan: BuildPlan, shards: Iterable[Shard]) -> Iterator[dict[str, Cost]]:
+    """Source to what each of `shards` takes of it, as the shard's task would read it."""
+    index = FootprintIndex(plan.granules)
+    accesses = accesses_of(plan.sources, plan.config, None)
+    rules = {(product, one.source): one.rules.bands() for product, served in plan.supplies.items() for one in served}
+    for shard in shards:
+        if not shard.pending:
+            continue
+        controls = ControlCache(shard.grid[box_around(shard, plan.config.grid.chip_size)])
+        total: dict[str, Cost] = defaultdict(Cost)
+        for product, granules in index.near(shard_outline(shard)).items():
+            for granule in granules:
+                bands = rules[product, granule.source]
+                for spec, assets in _read_together(granule, bands).items():
+                    total[granule.source] += accesses[granule.source].cost(assets, spec, controls)
+        yield total
 
 
-def _metres(grid: GeoBox) -> tuple[float, float]:
-    width, height = pixel_lengths(grid)
-    if grid.crs is not None and grid.crs.geographic:
-        latitude = np.radians(grid.boundingbox.bottom)
-        return width * METRES_PER_DEGREE * float(np.cos(latitude)), height * METRES_PER_DEGREE
-    return width, height
+def _read_together(granule: Granule, bands: Mapping[str, Band]) -> dict[BandSpec, list[Asset]]:
+    """The assets of a granule by how they are coded, as a task reads them."""
+    groups: dict[BandSpec, list[Asset]] = defaultdict(list)
+    for name, asset in granule.assets.items():
+        band = bands[name]
+        groups[BandSpec(dtype=band.dtype, nodata=band.nodata, resampling=band.resampling)].append(asset)
+    return groups

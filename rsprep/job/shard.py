@@ -77,7 +77,7 @@ def run_shard(task: ShardTask) -> ShardResult:
     began = time.perf_counter()
     require_writer(task.store, task.token)
     wanted = dict(task.shard.to_build)
-    box = _box_around(wanted, task.shard.block_chips, task.config.grid.chip_size)
+    box = box_around(task.shard, task.config.grid.chip_size)
     with ThreadPoolExecutor(READ_THREADS) as pool:
         reader = Reader(
             block=task.shard.grid[box],
@@ -237,9 +237,9 @@ def _statistics(
     return stats
 
 
-def _box_around(wanted: Mapping[int, Chip], block_chips: int, chip_px: int) -> Box:
-    """Rows and columns of the block that hold the chips to build: no more than these is read."""
-    rows, columns = zip(*(divmod(slot, block_chips) for slot in wanted), strict=True)
+def box_around(shard: Shard, chip_px: int) -> Box:
+    """Rows and columns of a shard's block that hold the chips to build: no more than these is read."""
+    rows, columns = zip(*(divmod(slot, shard.block_chips) for slot, _ in shard.to_build), strict=True)
     return (
         slice(min(rows) * chip_px, (max(rows) + 1) * chip_px),
         slice(min(columns) * chip_px, (max(columns) + 1) * chip_px),

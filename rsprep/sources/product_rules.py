@@ -31,7 +31,7 @@ class Band:
     dtype: str
     nodata: float | None
     """The number that means "no data", never taken from the file; None only where a product has none."""
-    resampling: str
+    resampling: Resampling
     """Kernel that takes this band to another grid; ``nearest`` for classes."""
 
 
