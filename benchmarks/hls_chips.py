@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rsprep.config import Engine, make_config, make_settings
+from rsprep.config import Engine, make_config
 from rsprep.corpus.pictures import read_picture
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, MadeChip
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.settings import CorpusSettings
 from rsprep.dynamic_world import NODATA
 from rsprep.products.terrain import terrain
+from rsprep.settings import make_settings
 from rsprep.store.schema import S2_NODATA, multisource_schema
 
 WORLDCOVER = {10: 1, 20: 5, 30: 2, 40: 4, 50: 6, 60: 7, 70: 8, 80: 0, 90: 3, 95: 3, 100: 2}

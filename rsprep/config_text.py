@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from rsprep.config import Section
+from rsprep.settings import Section
 
 WIDTH = 100
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rsprep.config import BuildConfig, dump_config, make_config, read_config
+from rsprep.config import BuildConfig, make_config
 from rsprep.errors import StoreError
 from rsprep.files import write_text
 from rsprep.finish import Outcome, finish
@@ -33,6 +33,7 @@ from rsprep.job.shard import ShardTask, run_shard
 from rsprep.overview import LOCK_NAME, SAID, overview
 from rsprep.report.data import ReportData
 from rsprep.report.words import bytes_text, count_text, seconds_text
+from rsprep.settings import dump_config, read_config
 from rsprep.stac import catalog
 
 SHARED_NAME = ".shared"

@@ -12,7 +12,7 @@ from tests.support import REPOSITORY
 # Lowest first. A module may import from its own floor and from those below.
 FLOORS = [
     {"rsprep.dynamic_world", "rsprep.errors", "rsprep.resources", "rsprep.moments", "rsprep.files"},
-    {"rsprep.granule", "rsprep.config"},
+    {"rsprep.granule", "rsprep.config", "rsprep.settings"},
     {"rsprep.ground", "rsprep.select"},
     {"rsprep.products", "rsprep.masks", "rsprep.reading", "rsprep.sources", "rsprep.store"},
     {"rsprep.job"},
@@ -39,6 +39,7 @@ MEETING = (
     "rsprep.errors",
     "rsprep.files",
     "rsprep.config",
+    "rsprep.settings",
     "rsprep.job.progress",
     "rsprep.resources",
     "rsprep.products.terrain",

@@ -50,7 +50,7 @@ def downstream(
     """
     from rsmodels.downstream import words
     from rsmodels.downstream.compare import compare
-    from rsprep.config import read_config
+    from rsprep.settings import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}
     override(values, real=real, synthetic=synthetic, out=out, ratio=ratio, seeds=seeds, match=match, preset=preset)

@@ -46,7 +46,7 @@ def evaluate(
         rsmodels evaluate run --data chips
     """
     from rsmodels.evaluation.evaluate import evaluate as run_evaluation
-    from rsprep.config import read_config
+    from rsprep.settings import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}
     override(values, checkpoint=checkpoint, data=data, split=split, out=out, extractor=extractor, batch=batch)

@@ -67,7 +67,7 @@ def synth_augment(
     """
     from rsmodels.synth.job import synth_augment as make
     from rsmodels.synth.settings import SynthSettings
-    from rsprep.config import make_settings, read_config
+    from rsprep.settings import make_settings, read_config
 
     values = read_config(config) if config else {}
     override(values, data=data, checkpoint=checkpoint, n=n, out=out, turns=turns, edits=edits)

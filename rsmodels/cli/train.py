@@ -53,7 +53,7 @@ def train(
     """
     from rsmodels.nets.memory import keep_freed_memory
     from rsmodels.training.run import train as run_training
-    from rsprep.config import read_config
+    from rsprep.settings import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}
     override(values, model=model, data=data, out=out, preset=preset, ratio=ratio, conditions=names(conditions))

@@ -18,7 +18,7 @@ from pydantic import Field as Setting
 from rsmodels.data.fields import Field
 from rsmodels.data.raw import ChipFields
 from rsmodels.errors import ModelError
-from rsprep.config import Section
+from rsprep.settings import Section
 from rsprep.store.schema import TERRAIN_BANDS
 
 ELEMENTS: Final = 8

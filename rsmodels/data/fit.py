@@ -17,7 +17,7 @@ from rsmodels.data.kernels import count_codes, known
 from rsmodels.data.raw import ChipFields, no_chips
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
-from rsprep.config import Section
+from rsprep.settings import Section
 
 Curve = Literal["root", "linear"]
 _BINS = 65536

@@ -19,9 +19,9 @@ from rsmodels.evaluation.evaluate import EvaluateSettings, evaluate_model
 from rsmodels.records import as_json, number
 from rsmodels.training.load import load
 from rsmodels.training.run import train
-from rsprep.config import dump_config, make_settings
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
+from rsprep.settings import dump_config, make_settings
 
 CONFIG, RECORD, PAGE = "config.yaml", "downstream.json", "report.html"
 SCORES = ("miou", "fwiou", "accuracy")

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from rsprep.config import Section
 from rsprep.errors import ConfigError
+from rsprep.settings import Section
 
 DECIDED = frozenset(
     {"model", "preset", "data", "out", "ratio", "split", "seed", "steps", "epochs", "max_steps", "max_time"}

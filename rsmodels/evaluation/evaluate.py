@@ -28,9 +28,9 @@ from rsmodels.records import as_json
 from rsmodels.report.page import write_page
 from rsmodels.report.pictures import colours_of
 from rsmodels.training.load import Trained, load
-from rsprep.config import Section, make_settings
 from rsprep.files import appearing, write_text
 from rsprep.job.progress import Progress, Silent
+from rsprep.settings import Section, make_settings
 
 RECORD, CHIPS, PAGE = "metrics.json", "chips.parquet", "report.html"
 

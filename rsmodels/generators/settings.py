@@ -10,7 +10,7 @@ from rsmodels.nets.patch import PatchNetwork
 from rsmodels.nets.rs_spade import RsSpadeNetwork
 from rsmodels.nets.unet import Pix2PixNetwork
 from rsmodels.tasks.settings import Optimiser, RunSettings
-from rsprep.config import Section
+from rsprep.settings import Section
 
 ConditionName = Literal["landcover", "radar", "terrain"]
 CONDITIONS: tuple[ConditionName, ...] = ("landcover", "radar", "terrain")

@@ -13,7 +13,7 @@ from rsmodels.errors import ModelError
 from rsmodels.nets.conditions import Condition, concatenated, total_channels
 from rsmodels.nets.layers import refuse_odd, spectral, start_small
 from rsmodels.nets.norm import BatchNorm2d
-from rsprep.config import Section
+from rsprep.settings import Section
 
 
 class PatchNetwork(Section):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rsmodels.errors import ModelError
 from rsmodels.nets.layers import refuse_odd, start_small
 from rsmodels.nets.norm import BatchNorm2d
-from rsprep.config import Section
+from rsprep.settings import Section
 
 MULTIPLES = (1, 2, 4, 8, 8, 8)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rsmodels.nets.conditions import Condition, checked, stacked, total_channels
 from rsmodels.nets.layers import Part, levels, refuse_odd, start_small
 from rsmodels.nets.norm import BatchNorm2d, Dropout
-from rsprep.config import Section
+from rsprep.settings import Section
 
 MULTIPLES = (1, 2, 4, 8, 8, 8, 8, 8)
 DROPPED = 3

@@ -27,7 +27,6 @@ from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
 from rsmodels.training.device import device_of
 from rsmodels.training.load import Trained, load
-from rsprep.config import make_settings
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.errors import BuildError
@@ -35,6 +34,7 @@ from rsprep.finish import Outcome
 from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress, Silent
 from rsprep.report.data import SourceRow, Table
+from rsprep.settings import make_settings
 from rsprep.stac.catalog import COLLECTION, relative_href
 from rsprep.store.schema import NOWHERE
 

@@ -17,7 +17,7 @@ from rsmodels.tasks.base import Task
 from rsmodels.tasks.presets import PRESETS
 from rsmodels.tasks.segmentation import SegmentationSettings, SegmentationTask
 from rsmodels.tasks.settings import RunSettings
-from rsprep.config import make_settings
+from rsprep.settings import make_settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from rsmodels.data.augment import Augment
 from rsmodels.data.fit import Normalise
-from rsprep.config import Section
 from rsprep.errors import ConfigError
+from rsprep.settings import Section
 
 Split = Literal["train", "val", "test"]
 

@@ -17,8 +17,8 @@ import yaml
 from rsmodels.errors import ModelError
 from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
 from rsmodels.training import checkpoint
-from rsprep.config import dump_config
 from rsprep.errors import InputError
+from rsprep.settings import dump_config
 
 CONFIG, LOCK = "config.yaml", ".lock"
 THREADS = "loading.threads"

@@ -28,9 +28,9 @@ from rsmodels.training.loop import Trainer, make_fabric, make_loader
 from rsmodels.training.relay import relayed
 from rsmodels.training.save import restore, save, saved_normaliser, saved_scores
 from rsmodels.training.setup import Material, fit_normaliser, gather, held_out, make_task
-from rsprep.config import dump_config
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
+from rsprep.settings import dump_config
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from rsmodels.training import checkpoint
 from rsmodels.training.card import card
 from rsmodels.training.setup import Material
 from rsmodels.training.state import optimiser_state, restore_optimisers
-from rsprep.config import dump_config
+from rsprep.settings import dump_config
 
 if TYPE_CHECKING:
     from rsmodels.training.loop import Trainer

@@ -20,8 +20,9 @@ from rsprep.cli.options import (
     run_job,
 )
 from rsprep.cli.origins import override_origins
-from rsprep.config import make_config, read_config
+from rsprep.config import make_config
 from rsprep.errors import ConfigError
+from rsprep.settings import read_config
 
 
 def register(app: typer.Typer) -> None:

@@ -94,9 +94,9 @@ def cloud_masks(
 
     The same command again resumes. Options override the recipe given by --config.
     """
-    from rsprep.config import make_settings, read_config
     from rsprep.corpus.clouds.job import cloud_masks as make
     from rsprep.corpus.clouds.settings import CloudSettings
+    from rsprep.settings import make_settings, read_config
 
     values = read_config(config) if config else {}
     override(values, **_places(places or []), catalog=catalog, classes=classes, detector=detector)

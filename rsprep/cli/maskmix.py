@@ -65,9 +65,9 @@ def maskmix(
 
     The same command again resumes. Options override the recipe given by --config.
     """
-    from rsprep.config import make_settings, read_config
     from rsprep.corpus.mixing.job import maskmix as make
     from rsprep.corpus.mixing.settings import MaskMixSettings
+    from rsprep.settings import make_settings, read_config
 
     values = read_config(config) if config else {}
     override(values, seeds=seeds, out=out, n=n, size=size, seed=seed, all_seeds=all_seeds, split=split, png=png)

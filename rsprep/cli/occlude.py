@@ -17,8 +17,8 @@ from rsprep.cli.options import (
     override_section,
     run_job,
 )
-from rsprep.config import make_settings, read_config
 from rsprep.errors import ConfigError
+from rsprep.settings import make_settings, read_config
 
 
 def register(app: typer.Typer) -> None:

@@ -87,9 +87,9 @@ def semantic_masks(
 
     The same command again resumes. Options override the recipe given by --config.
     """
-    from rsprep.config import make_settings, read_config
     from rsprep.corpus.semantic.job import semantic_masks as make
     from rsprep.corpus.semantic.settings import SemanticSettings
+    from rsprep.settings import make_settings, read_config
 
     values = read_config(config) if config else {}
     override(values, scenes=scenes, out=out, classes=classes, to=to, images=images, masks=masks, catalog=catalog)

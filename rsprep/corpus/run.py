@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.config import dump_config
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, MadeChip
 from rsprep.errors import ConfigError
 from rsprep.files import write_text
@@ -40,6 +39,7 @@ from rsprep.job.records import (
 from rsprep.job.seal import STORE_NAME, reject_chips
 from rsprep.overview import LOCK_NAME, overview
 from rsprep.overview_corpus import as_record
+from rsprep.settings import dump_config
 from rsprep.stac import catalog
 from rsprep.store.digest import chip_digest
 from rsprep.store.fence import require_writer

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from rsprep.config import Engine, Section
+from rsprep.config import Engine
+from rsprep.settings import Section
 
 
 class CorpusSettings(Section):

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rsprep.config import Engine, make_config, make_settings
+from rsprep.config import Engine, make_config
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, MadeChip, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.settings import CorpusSettings
 from rsprep.products.terrain import terrain
+from rsprep.settings import make_settings
 from rsprep.store.schema import S2_NODATA, Schema, multisource_schema
 
 SIDE = 32

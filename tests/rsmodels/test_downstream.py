@@ -28,8 +28,8 @@ from rsmodels.errors import ModelError
 from rsmodels.evaluation.evaluate import evaluate_model
 from rsmodels.synth.job import synth_augment
 from rsmodels.training.run import train
-from rsprep.config import make_settings
 from rsprep.errors import ConfigError
+from rsprep.settings import make_settings
 from tests.rsmodels.conftest import build_tiny
 
 SMALL = {"network": {"width": 4}, "batch": 8, "device": "cpu", "validate_chips": 1}

@@ -8,7 +8,7 @@ import pytest
 
 from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.tasks.models import resolve
-from rsprep.config import make_settings, read_config
+from rsprep.settings import make_settings, read_config
 from tests.support import REPOSITORY
 
 RECIPES = sorted((REPOSITORY / "pipelines").glob("*.yaml"))

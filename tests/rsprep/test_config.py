@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from rsprep import config as module
-from rsprep.config import BuildConfig, Section, dump_config, make_config, read_config
+from rsprep.config import BuildConfig, make_config
 from rsprep.config_text import describe_config
 from rsprep.errors import ConfigError, TimeError
 from rsprep.moments import parse_moment
+from rsprep.settings import Section, dump_config, read_config
 from tests.support import REPOSITORY
 
 LEAST = {"aoi": "region.geojson", "out": "chips"}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rsprep.config import make_settings
 from rsprep.corpus.clouds.inputs import CloudInputs, find_cloud_scenes
 from rsprep.corpus.clouds.manifest import write_seeds
 from rsprep.corpus.clouds.scenes import CloudScene, UnknownCodesError
@@ -22,6 +21,7 @@ from rsprep.job.progress import Progress, Silent
 from rsprep.masks.descriptors import describe
 from rsprep.masks.shapes import Frame, cut_seed
 from rsprep.report.data import SourceRow
+from rsprep.settings import make_settings
 
 KIND: Final = "cloud-masks"
 CHANGED: Final = "the scene is not what it was when the shapes were found"

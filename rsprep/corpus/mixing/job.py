@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from rsprep.config import make_settings
 from rsprep.corpus.mixing.seeds import SeedInput, SeedPool, find_seeds
 from rsprep.corpus.mixing.settings import MaskMixSettings
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, Histogram, MadeChip
@@ -20,6 +19,7 @@ from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress
 from rsprep.masks.maskmix import MaskMix
 from rsprep.report.data import SourceRow, Table
+from rsprep.settings import make_settings
 from rsprep.store.schema import Column, Schema, Variable
 
 SHARD_BYTES = 32 * 2**20

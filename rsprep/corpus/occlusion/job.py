@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from rsprep.config import make_settings
 from rsprep.corpus.inputs import fingerprint
 from rsprep.corpus.occlusion.chips import ImageReader, OcclusionWork, make_occluded
 from rsprep.corpus.occlusion.clouds import find_clouds
@@ -26,6 +25,7 @@ from rsprep.corpus.run import run_corpus
 from rsprep.errors import InputError
 from rsprep.finish import Outcome
 from rsprep.job.progress import Progress, Silent
+from rsprep.settings import make_settings
 from rsprep.store.schema import Column, Schema, Variable
 
 SHARD_BYTES = 32 * 2**20

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.config import make_settings
 from rsprep.corpus.files import band_names, grid_of, metres_per_pixel, read_strips
 from rsprep.corpus.inputs import fingerprint, slugs
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Histogram, Place
@@ -27,6 +26,7 @@ from rsprep.finish import Outcome
 from rsprep.job.progress import Progress, Silent
 from rsprep.masks.scenes import Cut
 from rsprep.report.data import SourceRow
+from rsprep.settings import make_settings
 from rsprep.store.schema import Column, Schema, Variable
 
 SHARD_BYTES = 32 * 2**20

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from rsprep.config import Section
 from rsprep.errors import ConfigError
+from rsprep.settings import Section
 
 Op = Literal["translate", "shear", "rotate", "scale"]
 OPS: tuple[Op, ...] = get_args(Op)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsprep.config import make_settings
 from rsprep.masks.maskmix.mix import MaskMix
 from rsprep.masks.maskmix.settings import MixSettings
+from rsprep.settings import make_settings
 
 # On import albumentations asks the network whether there is a newer release, unless told not to.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

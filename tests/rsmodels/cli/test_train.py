@@ -13,8 +13,8 @@ from rsmodels.cli.recipe import COMMANDS
 from rsmodels.cli.train import seconds
 from rsmodels.errors import ModelError
 from rsmodels.training import checkpoint
-from rsprep.config import make_settings
 from rsprep.errors import ConfigError
+from rsprep.settings import make_settings
 
 
 def recipe(tmp_path: Path) -> str:

@@ -20,10 +20,10 @@ from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
 from rsmodels.training.load import Trained, load
 from rsmodels.training.run import train
-from rsprep.config import make_settings
 from rsprep.corpus.run import run_corpus
 from rsprep.errors import BuildError, InputError, StoreError
 from rsprep.job.progress import Silent
+from rsprep.settings import make_settings
 from rsprep.store.seal import unseal_store
 from tests.rsmodels import conftest as tiny
 from tests.rsmodels.synth.conftest import train_tiny

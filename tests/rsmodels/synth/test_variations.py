@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rsmodels.errors import ModelError
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
-from rsprep.config import make_settings
 from rsprep.errors import ConfigError
+from rsprep.settings import make_settings
 
 PARENTS = np.array([3, 7, 8, 20, 31], np.int64)
 ALL = variations(turns=True, edits=True)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rsprep.config import make_settings
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, MadeChip
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.settings import CorpusSettings
+from rsprep.settings import make_settings
 from rsprep.store.schema import Column, Schema, Variable
 
 SIDE = 64

@@ -20,7 +20,6 @@ from PIL import Image
 from scipy import ndimage
 
 import rsprep
-from rsprep.config import make_settings
 from rsprep.corpus.clouds.inputs import find_cloud_scenes
 from rsprep.corpus.clouds.job import CHANGED, cloud_masks, make_seeds, plan_clouds
 from rsprep.corpus.clouds.scenes import CloudScene
@@ -33,6 +32,7 @@ from rsprep.finish import Outcome
 from rsprep.job.progress import Silent
 from rsprep.job.verify import verify
 from rsprep.masks.shapes import Frame, view
+from rsprep.settings import make_settings
 from rsprep.store.schema import Schema, Variable
 from tests.rsprep.corpus.scenes import save
 from tests.rsprep.corpus.skies import (

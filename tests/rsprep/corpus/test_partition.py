@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsprep.config import make_settings
 from rsprep.corpus.occlusion.masks import Mask, MaskPool, _share_out
 from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.partition import by_folder, by_hash, choose_splits, read_split_file
 from rsprep.errors import InputError
+from rsprep.settings import make_settings
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pystac
 import pytest
 
 import rsprep
-from rsprep.config import Engine, make_settings
+from rsprep.config import Engine
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, Histogram, MadeChip, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.corpus.settings import CorpusSettings
@@ -24,6 +24,7 @@ from rsprep.inspection import inspect
 from rsprep.job.journal_view import JournalView
 from rsprep.job.verify import verify
 from rsprep.report.data import Table
+from rsprep.settings import make_settings
 from rsprep.store.export import export
 from rsprep.store.schema import Column, Schema, Variable
 from rsprep.store.seal import is_sealed
