@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from rsprep import config as module
+from rsprep import settings as module
 from rsprep.config import BuildConfig, make_config
 from rsprep.config_text import describe_config
 from rsprep.errors import ConfigError, TimeError
