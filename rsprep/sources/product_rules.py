@@ -55,6 +55,12 @@ class _Product(Rule):
     footprint: Literal["bounds", "data"] = "bounds"
     """data: a footprint outlines real pixels, so that a granule which shows none of them is at fault; bounds: it may
     be the outline of the file, which is allowed to be empty."""
+    resolution: _Text | None = None
+    """Pixel size as the provider publishes it, in words; files tell their own."""
+    licence: _Text | None = None
+    """Licence of this product in a few words; None: see the licence of the source."""
+    attribution: _Text | None = None
+    """What to print beside whatever is made of it."""
 
     @model_validator(mode="after")
     def _representable(self) -> Self:
