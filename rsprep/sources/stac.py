@@ -12,16 +12,17 @@ from pystac.utils import make_absolute_href
 from urllib3.util.retry import Retry
 
 from rsprep.config import EarthEngine
-from rsprep.errors import CatalogError, ItemError, TimeError
+from rsprep.errors import CatalogError
 from rsprep.granule import Granule
 from rsprep.reading.access import Access, ReadPolicy
 from rsprep.reading.files import FileAccess
 from rsprep.sources.api import ApiCatalog
 from rsprep.sources.base import Source
 from rsprep.sources.catalog_io import CatalogIO, check_stac, is_url
-from rsprep.sources.definition import DemProduct, LandCoverProduct, Sentinel1Product, SourceDefinition
+from rsprep.sources.definition import DemProduct, LandCoverProduct, SourceDefinition
 from rsprep.sources.epochs import nearest_year
 from rsprep.sources.items import item_interval, make_granule, wanted_bands
+from rsprep.sources.searching import check_usable, check_window, unite
 from rsprep.sources.sieve import Sieve
 from rsprep.sources.signing import make_signer
 from rsprep.sources.static import StaticCatalog, linked
@@ -79,10 +80,10 @@ class StacSource:
     ) -> list[Granule]:
         """See :meth:`rsprep.sources.base.Source.find`; sorted by time, then id."""
         rules = self.definition.product(product)
-        _check_usable(rules, self.definition.name)
+        check_usable(rules, self.definition.name)
         if isinstance(rules, DemProduct):
             start = end = None  # relief has no season: a tile's date says when it was published
-        _check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
+        check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
         wanted = wanted_bands(self.definition, product, bands)
         yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
         window = (None, None) if yearly else (start, end)
@@ -97,7 +98,7 @@ class StacSource:
         granules: dict[str, Granule] = {}
         for href, item, footprint in found:
             granule = make_granule(item, href, footprint, definition=self.definition, product=product, bands=wanted)
-            _unite(granules, granule)
+            unite(granules, granule)
         if not granules and not (isinstance(rules, DemProduct) and rules.absent.rule == "tile-list"):
             raise sieve.nothing_found(self.endpoint)
         return sorted(granules.values(), key=lambda granule: (granule.datetime, granule.id))
@@ -148,37 +149,6 @@ def _summary(collection: dict[str, Any], key: str) -> float | None:
     """The one number that a collection's summaries give under `key`."""
     values = (collection.get("summaries") or {}).get(key)
     return float(values[0]) if isinstance(values, list) and len(values) == 1 and values[0] > 0 else None
-
-
-def _unite(granules: dict[str, Granule], granule: Granule) -> None:
-    known = granules.setdefault(granule.id, granule)
-    if known is not granule and known.to_json() != granule.to_json():
-        raise ItemError(
-            "duplicate-id",
-            f"two items of {granule.collection} share an id and differ",
-            value=granule.id,
-            remedy="ids are unique in a collection; which of the two is meant cannot be told",
-        )
-
-
-def _check_usable(rules: object, source: str) -> None:
-    if isinstance(rules, Sentinel1Product) and rules.kind == "grd":
-        raise CatalogError(
-            "grd-unsupported",
-            f"Sentinel-1 of {source} is ground range detected: not calibrated, not terrain corrected",
-            value=rules.collection,
-            remedy="take sentinel-1-rtc from another source, or leave out the layer s1",
-        )
-
-
-def _check_window(start: dt.datetime | None, end: dt.datetime | None, *, needed: bool) -> None:
-    for moment in (start, end):
-        if moment is not None and moment.tzinfo is None:
-            raise TimeError(
-                "naive", "the time has no zone", value=moment.isoformat(), remedy="add Z for UTC: 2021-06-01T10:00:00Z"
-            )
-    if needed and (start is None or end is None):
-        raise TimeError("missing", "this source needs a period", remedy="give --start and --end")
 
 
 def _root_href(endpoint: str) -> str:

@@ -22,8 +22,8 @@ from rsprep.sources.earthengine.login import earthengine, make_login
 from rsprep.sources.earthengine.pixels import EarthEngineAccess
 from rsprep.sources.epochs import nearest_year
 from rsprep.sources.items import item_interval, wanted_bands
+from rsprep.sources.searching import check_usable, check_window, unite
 from rsprep.sources.sieve import Sieve
-from rsprep.sources.stac import _check_usable, _check_window, _unite
 from rsprep.sources.tiles import TileList
 
 SCORE = "score"
@@ -83,10 +83,10 @@ class EarthEngineSource:
         An image whose cloud score is wanted and not there is left out, and named in :attr:`notes`.
         """
         rules = self.definition.product(product)
-        _check_usable(rules, self.definition.name)
+        check_usable(rules, self.definition.name)
         if isinstance(rules, DemProduct):
             start = end = None
-        _check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
+        check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
         wanted = wanted_bands(self.definition, product, bands)
         yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
         window = (None, None) if yearly else (start, end)
@@ -177,7 +177,7 @@ class EarthEngineSource:
             granule = make_granule(
                 image, item, footprint, definition=self.definition, product=product, bands=own, more=more
             )
-            _unite(granules, granule)
+            unite(granules, granule)
         if missing:
             shown = ", ".join(sorted(missing)[:5]) + (" and others" if len(missing) > 5 else "")
             self.notes.append(f"{len(missing)} images have no cloud score and are left out: {shown}")
