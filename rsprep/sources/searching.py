@@ -1,4 +1,4 @@
-"""What every search holds to, whatever is searched: products that can be used, times with a zone, ids that are unique."""
+"""What every search holds to: products that can be used, times with a zone, ids that are unique."""
 
 from __future__ import annotations
 
