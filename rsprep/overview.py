@@ -102,7 +102,7 @@ def _multisource(folder: Path, journal: JournalView, *, pictures: bool) -> dict[
     looks, legends = _quicklooks(folder, table) if pictures else ((), ())
     return {
         "title": f"Data set {folder.resolve().name}",
-        "subtitle": _subtitle(config, schema),
+        "subtitle": _subtitle(config, schema, journal.meta(SAID, default={})),
         "chips": table,
         "aoi": _outline(config["aoi"]),
         "classes": CLASSES if "lulc" in schema.names else (),
@@ -127,10 +127,10 @@ def _locked_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _subtitle(config: dict[str, Any], schema: Schema) -> str:
+def _subtitle(config: dict[str, Any], schema: Schema, sources: Iterable[str]) -> str:
     period = " to ".join(str(config[key])[:10] for key in ("start", "end") if config[key])
     parts = [
-        f"source {config['source']}",
+        f"from {', '.join(sources)}",
         period,
         f"chips of {schema.chip_px} × {schema.chip_px} pixels of {schema.resolution:g} m",
     ]

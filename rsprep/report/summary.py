@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +33,8 @@ def print_summary(data: ReportData, console: Console) -> None:
     speed = _speed(data)
     if speed:
         console.print(Text(speed))
+    for line in _mixtures(data):
+        console.print(Text(line))
     problems = data.grouped_problems()
     if problems:
         table = Table("chips", "state", "reason", box=None, pad_edge=False, header_style="dim")
@@ -60,6 +64,14 @@ def _figures(figures: Figures) -> Table:
     for row in figures.rows:
         shown.add_row(*(Text(cell) for cell in row))
     return shown
+
+
+def _mixtures(data: ReportData) -> Iterator[str]:
+    """One line for each product that several sources gave, so that nobody learns of a fallback afterwards."""
+    for product in dict.fromkeys(row.product for row in data.sources):
+        rows = [row for row in data.sources if row.product == product]
+        if len(rows) > 1 and all(row.source for row in rows):
+            yield f"{product} from " + ", ".join(f"{row.source} ({count_text(row.chips)} chips)" for row in rows)
 
 
 def _speed(data: ReportData) -> str:

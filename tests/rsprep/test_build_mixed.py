@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 import rasterio
 import yaml
+from rich.console import Console
 
 import rsprep
 from rsprep.config import make_config
 from rsprep.errors import CatalogError, ConfigError, InputError, StoreError
 from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Silent
+from rsprep.overview import overview
 from rsprep.products.crosswalk import load_crosswalk
 from rsprep.reading.extent import outline
+from rsprep.report.summary import print_summary
 from tests.rsprep.job.tiny import DEFINITION, EPSG, EXTENT_PX, NORTH, WEST, TinySource, write_tiny
 from tests.rsprep.reading.rasters import utm, write
 from tests.rsprep.sources.making import make_item, write_catalog
@@ -128,6 +131,11 @@ def test_every_chip_tells_its_source(built: dict[str, Path]) -> None:
     page = (built["both"] / "chips" / "report.html").read_text()
     assert "worldmap: worldcover" in page
     assert "tiny: lc" in page
+    console = Console(record=True, width=200)
+    print_summary(overview(built["both"] / "chips"), console)
+    assert f"landcover from tiny ({len(alone)} chips), worldmap ({len(sources) - len(alone)} chips)" in (
+        console.export_text()
+    )
 
 
 def test_the_store_tells_both_codings(built: dict[str, Path]) -> None:
