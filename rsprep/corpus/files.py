@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from rsprep.corpus.pictures import PictureInfo, read_picture
-from rsprep.reading.access import ReadPolicy, gdal_options
+from rsprep.reading.access import gdal_options
 
 _RGB = ("red", "green", "blue")
 
@@ -39,7 +39,7 @@ def band_names(info: PictureInfo) -> tuple[str, ...]:
 
 
 def _descriptions(path: Path) -> tuple[str, ...]:
-    with rasterio.Env(**gdal_options(ReadPolicy())), warnings.catch_warnings():
+    with rasterio.Env(**gdal_options()), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         # Without OVERVIEW_LEVEL: the view of a file that it makes has no names.
         with rasterio.open(str(path.absolute()), driver="GTiff") as file:

@@ -29,7 +29,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from rsprep.errors import InputError
-from rsprep.reading.access import ReadPolicy, gdal_options
+from rsprep.reading.access import gdal_options
 
 Format = Literal["PNG", "JPEG", "GTiff", "JP2OpenJPEG"]
 Mode = Literal["rgb", "rgba", "grey", "grey-alpha", "palette", "bits", "bands"]
@@ -304,7 +304,7 @@ def _image(path: Path, kind: Format) -> Iterator[Image.Image]:
 @contextmanager
 def _raster(path: Path, kind: Format) -> Iterator[Any]:
     try:
-        with rasterio.Env(**gdal_options(ReadPolicy())), _opened(path, kind) as file:
+        with rasterio.Env(**gdal_options()), _opened(path, kind) as file:
             yield file
     except (RasterioError, OSError) as error:
         raise _corrupt(path, error) from None

@@ -19,7 +19,9 @@ from rsprep.reading.control import ControlCache
 from rsprep.reading.spec import BandSpec
 from rsprep.reading.window import Window
 
-REMOTE_SCHEMES = ("http", "https", "s3", "gs", "az")
+REMOTE_SCHEMES = ("http", "https")
+WINDOW_BYTES = 64 * 2**20
+"""Most compressed bytes of one window that are held at a time; of a larger one, blocks come one by one."""
 Use = Callable[[int, Window | None], None]
 """Takes the window of the asset at an index; None where the asset does not touch the target."""
 
@@ -106,11 +108,15 @@ class ReadPolicy:
     """How hard a read is tried. Nothing in here changes a pixel."""
 
     attempts: int = 4
-    """How often a remote file is tried in all."""
+    """How often one request is tried in all."""
+    patience: int = 8
+    """How often more, where the server only says that it is busy."""
     backoff_s: float = 0.5
-    """Pause before the second attempt, in seconds; doubled each time."""
+    """Pause before the second attempt, in seconds; doubled each time, and scattered downwards by up to half."""
+    longest_wait_s: float = 30.0
+    """Longest such pause, in seconds."""
     timeout_s: float = 60.0
-    """Longest time one request may take, in seconds."""
+    """Longest time a server may be silent, in seconds."""
     connect_timeout_s: float = 10.0
     """Longest time a connection may take to open, in seconds."""
     verify_checksum: bool = False
@@ -123,24 +129,16 @@ class ReadPolicy:
             raise ValueError(f"attempts must be at least 1, got {self.attempts}")
 
 
-def gdal_options(policy: ReadPolicy) -> dict[str, Any]:
+def gdal_options() -> dict[str, Any]:
     """GDAL configuration for reading rasters that others publish.
 
-    - No folder listing and no sidecars: an .aux.xml or .ovr beside a file must not change its pixels.
-    - Nothing about a URL outlives its handle: GDAL otherwise remembers a failed open, or a piece of a
-      truncated answer, for the life of the process, and every later attempt fails like the first.
-    - Requests end: the default is to wait for ever and not to retry.
+    No folder listing and no sidecars: an .aux.xml or .ovr beside a file must not change its pixels.
+    Blocks of a window that come over the network are asked for at once only while they fit a bound.
     """
     return {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         "GDAL_PAM_ENABLED": "NO",
-        "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/",
-        "GDAL_HTTP_TIMEOUT": f"{policy.timeout_s:g}",
-        "GDAL_HTTP_CONNECTTIMEOUT": f"{policy.connect_timeout_s:g}",
-        "GDAL_HTTP_MAX_RETRY": "0",
-        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-        "GDAL_HTTP_MULTIPLEX": "YES",
-        "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+        "GDAL_MAX_RAW_BLOCK_CACHE_SIZE": str(WINDOW_BYTES),
     }
 
 
@@ -152,9 +150,9 @@ def is_remote(href: str) -> bool:
     if scheme not in ("", "file") or href.startswith("/vsi"):
         raise RasterError(
             "unsupported-href",
-            "files are read from absolute paths and from http, https, s3, gs and az URLs only",
+            "files are read from absolute paths and from http and https URLs only",
             value=without_query(href),
-            remedy="correct the href in the catalog",
+            remedy="correct the href in the catalog, or give the bucket's address by `rewrite` in the definition",
         )
     return False
 

@@ -6,8 +6,9 @@ cannot be read raises; nothing is ever filled in for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,10 +33,16 @@ from rsprep.reading.access import (
 )
 from rsprep.reading.checks import check_bytes, checked_grid, contradiction, grid_of, refuse_holes
 from rsprep.reading.control import ControlCache
+from rsprep.reading.opener import RangedFile, opened
+from rsprep.reading.ranges import LONGEST_BYTES, Remote, shared_client
 from rsprep.reading.spec import BandSpec
 from rsprep.reading.window import Window, needed
 
 DEFAULT_POLICY = ReadPolicy()
+OPTIONS = {"driver": "GTiff", "OVERVIEW_LEVEL": "NONE"}
+"""Overviews are smoothed or thinned copies: never right for classes, never asked for elsewhere."""
+BLOCK_PX = 256
+"""Side of the smallest blocks that COGs are published in."""
 Found = TypeVar("Found")
 
 
@@ -44,7 +51,7 @@ class FileAccess:
 
     Parameters
     ----------
-    signer : turns hrefs into ones that can be fetched. Asked before every attempt, as signatures expire.
+    signer : turns hrefs into ones that can be fetched; asked when a file is opened, and again when it is refused.
     policy : how hard a remote file is tried.
     """
 
@@ -84,35 +91,62 @@ class FileAccess:
         for asset in assets:
             part = needed(asset.grid, spec, controls) if asset.grid is not None else None
             if part is not None:
-                rows, columns = part.shape
-                requests = 2 if is_remote(asset.href) else 0  # the header, and the pixels
-                total += Cost(requests=requests, bytes=rows * columns * np.dtype(spec.dtype).itemsize)
+                itemsize = np.dtype(spec.dtype).itemsize
+                requests = most_requests(part.shape, itemsize) if is_remote(asset.href) else 0
+                total += Cost(requests=requests, bytes=part.shape[0] * part.shape[1] * itemsize)
         return total
 
     def _opened(self, asset: Asset, use: Callable[[Any], Found]) -> Found:
-        """What `use` makes of the open file; a remote one is opened again until it answers."""
-        remote = is_remote(asset.href)
-        if not remote:
+        """What `use` makes of the open file."""
+        with rasterio.Env(**gdal_options()):
+            if is_remote(asset.href):
+                return self._fetched(asset, use)
             check_bytes(asset, self.policy)
-        attempts = self.policy.attempts if remote else 1
-        for attempt in range(attempts):
-            path = self.signer.sign(asset.href) if remote else str(local_path(asset.href))
             try:
-                with rasterio.Env(**gdal_options(self.policy)), _open(asset, path) as file:
+                with _refusing_no_place(asset), rasterio.open(str(local_path(asset.href)), **OPTIONS) as file:
                     return use(file)
             except (RasterioError, OSError) as error:
-                if attempt + 1 == attempts:
-                    raise _unreadable(asset, error, attempts) from None
-            self.policy.sleep(self.policy.backoff_s * 2**attempt)
+                raise _unreadable(asset, error) from None
+
+    def _fetched(self, asset: Asset, use: Callable[[Any], Found]) -> Found:
+        """The same for a remote file. Requests are retried one by one; here, what came of them gets a second chance."""
+        client = shared_client()
+        for last in (self.policy.attempts == 1, True):
+            source = RangedFile(client, Remote(href=asset.href, signer=self.signer, policy=self.policy))
+            if asset.size is not None and source.header.total != asset.size:
+                client.forget(asset.href)
+                raise contradiction(asset, "size", f"the item says {asset.size} bytes", source.header.total)
+            try:
+                with _refusing_no_place(asset):
+                    return opened(source, use, **OPTIONS)
+            except ReadError as error:
+                # Replaced since its header was kept: the file as it is now may be read as well as any other.
+                if last or error.slug != "changed":
+                    raise
+            except (RasterioError, OSError) as error:
+                if last:
+                    raise _unreadable(asset, error) from None
+            # Bytes of the right number can still be wrong ones, the kept header among them.
+            client.forget(asset.href)
         raise AssertionError("a read ends by returning or raising")
 
 
-def _open(asset: Asset, path: str) -> Any:
+def most_requests(shape: tuple[int, int], itemsize: int) -> int:
+    """Requests that a window of (rows, columns) of a remote COG takes at most: its header, and its rows of blocks.
+
+    For blocks of :data:`BLOCK_PX` or more, stored row by row.
+    """
+    block_rows = shape[0] // BLOCK_PX + 2
+    row_bytes = (shape[1] + 2 * BLOCK_PX) * BLOCK_PX * itemsize
+    return 1 + block_rows * -(-row_bytes // LONGEST_BYTES)
+
+
+@contextmanager
+def _refusing_no_place(asset: Asset) -> Iterator[None]:
     try:
-        # Overviews are smoothed or thinned copies: never right for classes, never asked for elsewhere.
-        return rasterio.open(path, driver="GTiff", OVERVIEW_LEVEL="NONE")
+        yield
     except NotGeoreferencedWarning:
-        # Only where warnings are turned into errors; elsewhere the missing CRS is found below.
+        # Only where warnings are turned into errors; elsewhere the missing CRS is found later.
         raise contradiction(asset, "no-crs", "the file has no coordinate system", None) from None
 
 
@@ -129,16 +163,15 @@ def _read(file: Any, asset: Asset, spec: BandSpec, controls: ControlCache) -> Wi
     return part.window(values, whole)
 
 
-def _unreadable(asset: Asset, error: BaseException, attempts: int) -> ReadError:
+def _unreadable(asset: Asset, error: BaseException) -> ReadError:
     causes: list[str] = []
     link: BaseException | None = error
     while link is not None and len(causes) < 3:
         causes.append(without_secrets(str(link)))
         link = link.__cause__
-    tried = f" after {attempts} attempts" if attempts > 1 else ""
     return ReadError(
         "undecodable",
-        f"the file could not be read{tried}: {' / '.join(causes)}",
+        f"the file could not be read: {' / '.join(causes)}",
         value=without_query(asset.href),
         remedy="fetch the file again, then run the same command with --retry-failed",
     )

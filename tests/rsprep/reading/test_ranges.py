@@ -1,0 +1,114 @@
+"""The range client by itself: what is joined, what is kept, how long is waited."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsprep.errors import ReadError
+from rsprep.reading.access import ReadPolicy
+from rsprep.reading.opener import RangedFile, opened
+from rsprep.reading.ranges import GAP_BYTES, HEADER_BYTES, LONGEST_BYTES, RangeClient, Remote, joined
+from tests.fakes.ranges import Faults, RangeServer
+
+CONTENT = np.random.default_rng(5).integers(0, 256, 3_000_000, np.uint8).tobytes()
+QUICK = ReadPolicy(sleep=lambda _: None, timeout_s=2.0)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RangeServer]:
+    for number in range(3):
+        (tmp_path / f"{number}.tif").write_bytes(CONTENT)
+    with RangeServer(tmp_path) as running:
+        yield running
+
+
+def remote(server: RangeServer, number: int = 0, policy: ReadPolicy = QUICK) -> Remote:
+    return Remote(href=f"{server.url}/{number}.tif", signer=None, policy=policy)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**24), st.integers(1, 2**20)), min_size=1, max_size=40))
+def test_joined_ranges_hold_every_range_and_stay_in_bounds(wanted: list[tuple[int, int]]) -> None:
+    ranges = [(first, first + size) for first, size in wanted]
+    spans = joined(ranges)
+    assert all(any(start <= first and end <= stop for start, stop in spans) for first, end in ranges)
+    assert spans == sorted(spans)
+    longest = max(end - first for first, end in ranges)
+    assert all(stop - start <= max(LONGEST_BYTES, 2 * longest) for start, stop in spans)
+    gaps = sum(stop - start for start, stop in spans) - sum(end - first for first, end in ranges)
+    assert gaps <= GAP_BYTES * (len(ranges) - 1)
+
+
+def test_neighbours_are_one_request_and_others_their_own(server: RangeServer) -> None:
+    client, file = RangeClient(), remote(server)
+    header, kept = client.header(file)
+    assert (header.data, header.total, kept) == (CONTENT[:HEADER_BYTES], len(CONTENT), False)
+    ranges = [(2_000_000, 2_000_010), (100_000, 150_000), (150_000, 160_000), (161_000, 161_001), (100_500, 100_600)]
+    assert client.fetch(file, header, ranges) == [CONTENT[first:end] for first, end in ranges]
+    assert sorted(one.range for one in server.log[1:]) == ["bytes=100000-161000", "bytes=2000000-2000009"]
+
+
+def test_headers_are_kept_within_their_bound(server: RangeServer) -> None:
+    client = RangeClient(kept_bytes=2 * HEADER_BYTES)
+    for number in (0, 1, 0, 2, 0):
+        client.header(remote(server, number))
+    assert server.seen() == 3
+    client.header(remote(server, 1))
+    assert server.seen() == 4
+
+
+def test_a_range_beyond_the_end_is_an_error(server: RangeServer) -> None:
+    client, file = RangeClient(), remote(server)
+    header, _ = client.header(file)
+    with pytest.raises(ReadError, match="ends at byte 3000000"):
+        client.fetch(file, header, [(2_999_000, 3_000_001)])
+
+
+def test_waits_grow_within_bounds_and_a_server_can_ask_for_more_but_not_for_a_day(server: RangeServer) -> None:
+    waits: list[float] = []
+    policy = replace(QUICK, sleep=waits.append, attempts=3, longest_wait_s=4.0)
+    server.faults = Faults(next=["503"] * 99)
+    with pytest.raises(ReadError, match="unreachable"):
+        RangeClient().header(remote(server, policy=policy))
+    bounds = [0.5, 1.0, 2.0, *[4.0] * 7]
+    assert len(waits) == len(bounds)
+    assert all(bound / 2 <= wait <= bound for wait, bound in zip(waits, bounds, strict=True))
+    soon = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=20), usegmt=True)
+    for said, least, most in (("7", 7, 7), ("86400", 60, 60), (soon, 15, 20), ("soon", 0.25, 0.5)):
+        waits.clear()
+        server.faults = Faults(next=["429"], retry_after=said)
+        RangeClient().header(remote(server, policy=policy))
+        assert least <= waits[0] <= most
+
+
+def test_what_goes_wrong_within_gdal_comes_out_as_it_was(server: RangeServer) -> None:
+    """Also where GDAL makes something of the zeros: pixels of an uncompressed file, for instance."""
+    file = RangedFile(RangeClient(), remote(server))
+    server.faults = Faults(next=["404"])
+    assert file.get_byte_ranges([1_000_000], [4]) == [bytes(4)]
+    assert isinstance(file.error, ReadError)
+    assert (file.seek(1_000_000), file.read(4)) == (1_000_000, b"")  # it stays broken
+    with pytest.raises(ReadError, match="absent"):
+        opened(file, lambda _: None, driver="GTiff")
+
+
+def test_a_ranged_file_reads_as_files_do(server: RangeServer) -> None:
+    file = RangedFile(RangeClient(), remote(server))
+    for offset, size in ((0, 10), (HEADER_BYTES - 5, 10), (1_000_000, 4), (1_000_004, 4), (2_999_990, 100), (3, -1)):
+        assert file.seek(offset) == offset
+        expected = CONTENT[offset:] if size < 0 else CONTENT[offset : offset + size]
+        assert file.read(size) == expected
+        assert file.tell() == offset + len(expected)
+    assert file.seek(-10, 2) == len(CONTENT) - 10
+    assert file.seek(4, 1) == len(CONTENT) - 6
+    assert file.read() == CONTENT[-6:]
+    assert file.error is None
+    assert server.seen() <= 6  # steps of 64 KiB, not of 4 bytes
