@@ -13,7 +13,6 @@ from rsprep.config import BuildConfig, make_config
 from rsprep.errors import StoreError
 from rsprep.files import write_text
 from rsprep.finish import Outcome, finish
-from rsprep.granule import Granule
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.grid import Plan
 from rsprep.job import seal as sealing
@@ -25,7 +24,7 @@ from rsprep.job.halt import stopping_loudly
 from rsprep.job.journal import Journal
 from rsprep.job.journal_view import JournalView, is_begun
 from rsprep.job.places import check_out
-from rsprep.job.plan import BuildPlan, build_identity, make_plan
+from rsprep.job.plan import BuildPlan, Frozen, build_identity, make_plan
 from rsprep.job.planning import planned_shards, shard_of
 from rsprep.job.preflight import preflight
 from rsprep.job.progress import Progress, Silent
@@ -36,6 +35,8 @@ from rsprep.report.words import bytes_text, count_text, seconds_text
 from rsprep.settings import dump_config, read_config
 from rsprep.stac import catalog
 
+SEA = "sea"
+"""Key under which the journal keeps the cells without a DEM tile."""
 SHARED_NAME = ".shared"
 """Folder beside the store in which the workers of a build keep what they share."""
 
@@ -140,6 +141,7 @@ def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
             value=plan.config.out,
             remedy="run the same command again: it goes on from there",
         )
+    journal.set_meta(SEA, plan.sea)
     journal.set_meta(SAID, {name: definition.licence for name, definition in plan.definitions.items()})
     journal.plan(planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found))
 
@@ -175,8 +177,8 @@ def _settings(config: BuildConfig | Mapping[str, Any] | str | Path) -> BuildConf
     return make_config(dict(config) if isinstance(config, Mapping) else read_config(config))
 
 
-def _frozen(dataset: Path, identity: Mapping[str, Any]) -> list[Granule] | None:
-    """Granules of a build that was planned before; None for a new one.
+def _frozen(dataset: Path, identity: Mapping[str, Any]) -> Frozen | None:
+    """What a build that was planned before has found; None for a new one.
 
     Another configuration is refused here already, before the old granules meet new settings.
     """
@@ -184,4 +186,6 @@ def _frozen(dataset: Path, identity: Mapping[str, Any]) -> list[Granule] | None:
         return None
     with JournalView.open(dataset) as journal:
         journal.require_identity(identity)
-        return list(journal.granules()) if journal.is_planned else None
+        if not journal.is_planned:
+            return None
+        return Frozen(granules=list(journal.granules()), sea=tuple(tuple(box) for box in journal.meta(SEA)))

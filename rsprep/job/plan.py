@@ -115,12 +115,20 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
     return identity_of(config, **_fingerprints(read_aoi(config.aoi), _by_name(layer_definitions(config))))
 
 
-def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> BuildPlan:
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """What an earlier search came to; a build that is resumed asks no catalog again."""
+
+    granules: Sequence[Granule]
+    sea: Sea
+
+
+def make_plan(config: BuildConfig, frozen: Frozen | None = None) -> BuildPlan:
     """Read the AOI and find the granules.
 
     Parameters
     ----------
-    frozen : granules of a build that is resumed; nothing is searched for then.
+    frozen : of a build that is resumed; nothing is searched for then.
 
     Raises
     ------
@@ -132,13 +140,12 @@ def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> B
     for supply in supplies.get("sentinel2", ()):
         sky_band(supply.expect(Sentinel2Product), config.sentinel2)
     sources = open_sources(config, definitions)
-    if frozen is None and config.granules is not None:
-        frozen = granules_of(config.granules, supplies)
-    found = (
-        search(config, supplies, sources, lambda product: _reached(config, aoi, product))
-        if frozen is None
-        else Findings(granules=by_product(frozen))
-    )
+    if frozen is not None:
+        found = Findings(granules=by_product(frozen.granules))
+    elif config.granules is not None:
+        found = Findings(granules=by_product(granules_of(config.granules, supplies)))
+    else:
+        found = search(config, supplies, sources, lambda product: _reached(config, aoi, product))
     orbit, granules = _one_orbit(config, supplies, found.granules, aoi)
     return BuildPlan(
         config=config,
@@ -148,7 +155,7 @@ def make_plan(config: BuildConfig, frozen: Sequence[Granule] | None = None) -> B
         aoi=aoi,
         granules=granules,
         orbit=orbit,
-        sea=_sea(config, supplies, sources, granules, aoi),
+        sea=frozen.sea if frozen is not None else _sea(config, supplies, sources, granules, aoi),
         schema=_schema(config, supplies, orbit),
         notes=found.notes,
     )

@@ -56,6 +56,7 @@ def search(
         for supply in supplies[product]:
             try:
                 served += _find(config, supply, product, sources[supply.source], reached(product))
+                notes += (f"{supply.source}: {note}" for note in sources[supply.source].notes)
             except CatalogError as error:
                 if error.slug != "nothing-found" or len(supplies[product]) == 1:
                     raise

@@ -36,6 +36,8 @@ class Source(Protocol):
     """A place where granules are found."""
 
     definition: SourceDefinition
+    notes: list[str]
+    """What whoever watches should know of the last search: images that were left out, and why."""
 
     def find(
         self,

@@ -58,6 +58,7 @@ class StacSource:
         self, definition: SourceDefinition, endpoint: str, *, retry: Retry | None = None, page: int | None = None
     ) -> None:
         self.definition = definition
+        self.notes: list[str] = []
         self.endpoint = _root_href(endpoint)
         self._io = CatalogIO(retry)
         root = self._io.read_document(self.endpoint)
