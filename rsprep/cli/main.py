@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from rsprep import __version__
-from rsprep.cli import build, cloud_masks, dataset, maskmix, occlude, recipe, semantic_masks, simulate
+from rsprep.cli import build, cloud_masks, dataset, maskmix, occlude, recipe, semantic_masks, simulate, sources
 from rsprep.errors import RsprepError
 
 STOPPED = 130
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 build.register(app)
+sources.register(app)
 simulate.register(app)
 dataset.register(app)
 recipe.register(app)
