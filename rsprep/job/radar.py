@@ -60,6 +60,7 @@ def _read_power(
     controls = reader.controls(box)
     windows = _windows(granule, product, settings, reader, controls.target)
     if windows is None:
+        reader.check_shown(granule, None, controls.target)
         return None
     # Both polarisations share one mask, eroded where the pixels are still the scene's own.
     powers, masks = zip(
@@ -77,6 +78,7 @@ def _read_power(
         )  # fmt: skip
 
     list(reader.pool.map(onto_grid, range(len(powers))))
+    reader.check_shown(granule, observed, controls.target)
     if not observed.any():
         return None
     fill_invalid(values, observed, 0)

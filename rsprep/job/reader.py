@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from rsprep.reading.control import ControlCache, crs_of
 from rsprep.reading.extent import reach
 from rsprep.reading.layer import Layer
 from rsprep.reading.mosaic import Box
+from rsprep.reading.promise import check_promise
 from rsprep.reading.spec import BandSpec
 
 Found = TypeVar("Found")
@@ -44,6 +45,8 @@ class Reader:
     """Source to where its pixels come from."""
     pool: Executor
     """Where the bands of a granule are read concurrently."""
+    outlined: Collection[tuple[str, str]] = ()
+    """Sources and products whose footprints outline real pixels, so that a blank granule is at fault."""
     failures: list[Failure] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
     """What the source windows that were read took, retries aside."""
@@ -68,15 +71,27 @@ class Reader:
         controls = self.controls(box)
 
         def load() -> Layer | None:
-            return load_granule(
+            layer = load_granule(
                 granule, bands, controls.target, spec,
                 access=self.access(granule), controls=controls, pool=self.pool,
             )  # fmt: skip
+            self.check_shown(granule, None if layer is None else layer.valid, controls.target)
+            return layer
 
         layer = self.guarded(granule, box, load)
         if layer is not None:
             self.count(granule, bands, spec, controls)
         return layer
+
+    def check_shown(self, granule: Granule, valid: NDArray[np.bool_] | None, target: GeoBox) -> None:
+        """Hold the valid pixels (y, x) of a granule against its footprint, where that is true.
+
+        Raises
+        ------
+        RasterError : see :func:`rsprep.reading.promise.check_promise`.
+        """
+        if (granule.source, granule.product) in self.outlined:
+            check_promise(granule, valid, target)
 
     def access(self, granule: Granule) -> Access:
         """Where a granule's pixels come from."""

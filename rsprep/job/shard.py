@@ -23,7 +23,7 @@ from rsprep.job.radar import radar
 from rsprep.job.reader import Failure, Reader
 from rsprep.job.records import LULC_SOURCE, ChipResult, ShardResult, peak_memory
 from rsprep.job.relief import relief
-from rsprep.job.supplies import Supply
+from rsprep.job.supplies import Supply, outlined
 from rsprep.products.landcover import class_shares
 from rsprep.reading.access import Access
 from rsprep.reading.mosaic import Box
@@ -83,6 +83,7 @@ def run_shard(task: ShardTask) -> ShardResult:
             block=task.shard.grid[box],
             accesses=task.accesses,
             pool=pool,
+            outlined=outlined(task.supplies),
         )
         layers, seconds = make_layers(task, reader)
     cutting = time.perf_counter()

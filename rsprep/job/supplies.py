@@ -70,6 +70,13 @@ def supplies_of(definitions: Mapping[Layer, tuple[SourceDefinition, ...]]) -> di
     }
 
 
+def outlined(supplies: Mapping[str, tuple[Supply, ...]]) -> frozenset[tuple[str, str]]:
+    """Sources and products whose footprints outline real pixels."""
+    return frozenset(
+        (one.source, product) for product, served in supplies.items() for one in served if one.rules.footprint == "data"
+    )
+
+
 def open_sources(config: BuildConfig, definitions: Mapping[Layer, tuple[SourceDefinition, ...]]) -> dict[str, Source]:
     """Every source that serves a layer, opened once; source name to source.
 
