@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rsprep.errors import ConfigError
+from rsprep.strict_yaml import load_yaml
 
 MAX_CONFIG_BYTES = 1_000_000
 
@@ -39,7 +40,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
             "too-large", "a configuration is never this large", value=str(path), remedy="is this the right file?"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
             "not-yaml", f"the file is not YAML: {error}", value=str(path), remedy="see pipelines/ for examples"

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import CatalogError, RasterError
 from rsprep.resources import shipped
+from rsprep.strict_yaml import load_yaml
 
 FOLDER = "catalogs/crosswalks"
 Code = Annotated[int, Field(ge=0, le=255)]
@@ -201,7 +202,7 @@ def load_crosswalk(name: str) -> Crosswalk:
         )
     path = shipped(FOLDER) / f"{name}.yaml"
     try:
-        return Crosswalk.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Crosswalk.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValidationError) as error:
         raise CatalogError(
             "damaged-crosswalk",
@@ -214,7 +215,7 @@ def load_crosswalk(name: str) -> Crosswalk:
 def read_crosswalk(path: Path) -> Crosswalk:
     """Read a class table that a user wrote; raises CatalogError where the file is absent or says something else."""
     try:
-        return Crosswalk.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Crosswalk.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except OSError as error:
         cause = f"the class table cannot be read: {error.strerror}"
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -23,6 +23,7 @@ from rsprep.sources.product_rules import (
     Sentinel1Product,
     Sentinel2Product,
 )
+from rsprep.strict_yaml import load_yaml
 
 __all__ = [
     "Absent",
@@ -182,7 +183,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_DEFINITION_BYTES:
         raise CatalogError("definition-too-large", "a definition is never this large", value=str(path), remedy=remedy)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CatalogError(
             "definition-not-yaml", f"the definition is not YAML: {error}", value=str(path), remedy=remedy

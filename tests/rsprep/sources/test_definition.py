@@ -194,7 +194,12 @@ def test_unknown_key_suggests_the_known_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "slug"),
-    [("a: [", "definition-not-yaml"), ("- a\n- b\n", "definition-not-a-mapping"), ("", "definition-not-a-mapping")],
+    [
+        ("a: [", "definition-not-yaml"),
+        ("name: a\ntitle: b\nname: c\n", "definition-not-yaml"),
+        ("- a\n- b\n", "definition-not-a-mapping"),
+        ("", "definition-not-a-mapping"),
+    ],
 )
 def test_files_that_are_no_definition(tmp_path: Path, text: str, slug: str) -> None:
     path = tmp_path / "x.yaml"
