@@ -11,6 +11,7 @@ from rsprep.config import make_config
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.grid import plan_grid
 from rsprep.settings import read_config
+from rsprep.sources.definition import list_definitions, load_definition
 from tests.support import REPOSITORY
 
 RECIPES = sorted((REPOSITORY / "pipelines").glob("multisource-*.yaml"))
@@ -31,3 +32,19 @@ def test_files_that_are_named_are_there() -> None:
     named = {name for page in PAGES for name in re.findall(r"pipelines/[\w.-]+\.(?:yaml|geojson)", page.read_text())}
     assert {f"pipelines/{recipe.name}" for recipe in RECIPES} <= named
     assert [name for name in sorted(named) if not (REPOSITORY / name).is_file()] == []
+
+
+def test_the_definition_that_the_docs_show_is_one(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "sources.md").read_text()
+    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "products:" in block]
+    file = tmp_path / "mine.yaml"
+    file.write_text(shown)
+    assert load_definition(file).products.names() == ["sentinel2", "dem"]
+
+
+def test_the_attributions_of_the_definitions_are_those_of_the_docs() -> None:
+    page = (REPOSITORY / "docs" / "sources.md").read_text()
+    for definition in map(load_definition, list_definitions()):
+        for product in definition.products.names():
+            text = definition.product(product).attribution
+            assert text is None or all(part in page for part in re.split("; contains.*|; (?=clouds)", text))
