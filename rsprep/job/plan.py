@@ -21,7 +21,7 @@ from rsprep.job.reach import FootprintIndex, shard_outline, widened
 from rsprep.job.records import LULC_SOURCE, identity_of
 from rsprep.job.search import Findings, Found, by_product, granules_of, search
 from rsprep.job.shard import ShardTask
-from rsprep.job.sky import sky_band
+from rsprep.job.sky import sky_band, sky_words
 from rsprep.job.supplies import Supply, accesses_of, layer_definitions, open_sources, supplies_of
 from rsprep.products.sentinel1 import describe, pick_orbit
 from rsprep.reading.control import crs_of
@@ -256,6 +256,8 @@ def _same(a: float, b: float, period: float) -> bool:
 def _schema(config: BuildConfig, supplies: Mapping[str, tuple[Supply, ...]], orbit: str) -> Schema:
     facts: dict[str, str] = {}
     columns: tuple[Column, ...] = ()
+    for supply in supplies.get("sentinel2", ()):
+        facts["s2_sky"] = sky_words(supply.expect(Sentinel2Product), config.sentinel2)
     for supply in supplies.get("sentinel1", ()):
         radar = supply.expect(Sentinel1Product)
         facts |= {"s1_kind": radar.kind, "s1_calibration": radar.calibration, "s1_orbit": orbit}

@@ -33,3 +33,13 @@ def sky_band(product: Sentinel2Product, settings: Sentinel2) -> SkyBand | None:
             remedy="use sky: auto, or a source that has it",
         )
     return band
+
+
+def sky_words(product: Sentinel2Product, settings: Sentinel2) -> str:
+    """The same for people: what the store says of its mask of clear observations."""
+    band = sky_band(product, settings)
+    if band == "score" and product.score is not None:
+        return f"{product.score.collection} {product.score.band} >= {settings.min_clear_score:g}"
+    if band is None:
+        return "nothing: every observation counts as clear"
+    return "scene classification, snow not clear" if settings.mask_snow else "scene classification"

@@ -179,6 +179,7 @@ class Schema:
 def multisource_schema(
     config: BuildConfig,
     *,
+    s2_sky: str = "unknown",
     s1_kind: str = "unknown",
     s1_calibration: str = "unknown",
     s1_orbit: str = "unknown",
@@ -191,6 +192,7 @@ def multisource_schema(
     Parameters
     ----------
     config : the resolved build configuration.
+    s2_sky : what tells clear observations apart, see :func:`rsprep.job.sky.sky_words`.
     s1_kind : ``rtc`` or ``gtc``, see :data:`rsprep.products.sentinel1.Kind`.
     s1_calibration : ``gamma0`` or ``sigma0``, from the source definition.
     s1_orbit : ``ascending`` or ``descending``, as chosen for this build.
@@ -200,7 +202,7 @@ def multisource_schema(
     """
     variables: list[Variable] = []
     if "s2" in config.layers:
-        variables += _optical(config.sentinel2.bands)
+        variables += _optical(config.sentinel2.bands, s2_sky)
     if "s1" in config.layers:
         variables.append(_radar(config.sentinel1.polarisations, s1_kind, s1_calibration, s1_orbit))
     if "lulc" in config.layers:
@@ -215,7 +217,7 @@ def multisource_schema(
     )
 
 
-def _optical(bands: tuple[str, ...]) -> list[Variable]:
+def _optical(bands: tuple[str, ...], sky: str) -> list[Variable]:
     reflectance = {
         "long_name": "surface reflectance",
         "units": "1e-4",
@@ -228,6 +230,7 @@ def _optical(bands: tuple[str, ...]) -> list[Variable]:
         "units": "1",
         "flag_values": [0, 1],
         "flag_meanings": "not_clear clear",
+        "told_by": sky,
     }
     return [
         Variable(name="s2", bands=bands, band_dim="s2_band", dtype="int16", fill=S2_NODATA, attrs=reflectance),

@@ -125,4 +125,19 @@ def test_clouds_by_the_score_of_another_collection(
     assert "SCL" not in asked
     score, scl = (rsprep.open(tmp_path / name / "chips")["s2_valid"] for name in ("score", "scl"))
     assert 0.5 < float(scl.mean()) < 0.9
+    assert score.attrs["told_by"] == "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED cs >= 0.6"
+    assert scl.attrs["told_by"] == "scene classification"
     np.testing.assert_array_equal(score, scl)
+
+
+def test_processes_keep_one_limit_together(
+    planted_source: PlantedSource, engine: EarthEngineServer, earth_engine_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    engine.reset()
+    engine.faults.latency_s = 0.05
+    few = {**earth_engine_settings, "earthengine": {**earth_engine_settings["earthengine"], "concurrent": 2}}
+    values = planted_source.config(tmp_path, **PERIOD, **few, layers=["lulc", "terrain"])
+    values |= {"engine": {"scheduler": "processes", "workers": 2}, "grid": {"chip_size": 128, "block_px": 128}}
+    assert not rsprep.build(values).failures
+    assert engine.most_at_once == 2
+    assert not (tmp_path / "chips" / ".shared").exists()
