@@ -77,10 +77,21 @@ class EarthEngineServer:
 
     def __init__(self, world: Path | str, faults: Faults | None = None, *, concurrent: int = 40) -> None:
         self.world = Path(world)
-        self.faults = faults or Faults()
-        self.images: dict[str, FakeImage] = images_of(self.world)
-        self.concurrent = concurrent
+        self._published = images_of(self.world)
+        self._concurrent = concurrent
         self.lock = threading.Lock()
+        self.reset(faults)
+        self._http = _Server(("127.0.0.1", 0), _Handler)
+        self._http.owner = self
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def reset(self, faults: Faults | None = None) -> None:
+        """Forget what was asked for, and take other faults; requests that still run are waited for."""
+        while getattr(self, "running", 0):
+            time.sleep(0.01)
+        self.faults = faults or Faults()
+        self.images: dict[str, FakeImage] = dict(self._published)
+        self.concurrent = self._concurrent
         self.running = 0
         self.most_at_once = 0
         """Requests for pixels that were answered at the same time."""
@@ -94,9 +105,6 @@ class EarthEngineServer:
         """Bytes of the largest request for pixels."""
         self._random = random.Random(0)
         self._seen: set[str] = set()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
     def url(self) -> str:

@@ -6,6 +6,7 @@ service: a grid that lies on the image's own lattice is copied, pixel by pixel.
 
 from __future__ import annotations
 
+import io
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -132,13 +133,10 @@ class EarthEngineAccess:
             image = ee.Image.load(group.image).select(list(group.bands)).unmask(fill, False)
             request = {
                 "expression": getattr(image, CASTS[spec.dtype])(),
-                "fileFormat": "NUMPY_NDARRAY",
+                "fileFormat": "NPY",
                 "grid": _grid_words(group.whole[tile.rows, tile.columns]),
             }
-            try:
-                return ee.data.computePixels(request)
-            except (ValueError, EOFError) as error:  # of numpy: what came is no array
-                raise Fault("passing", f"the answer is no array ({type(error).__name__})") from None
+            return _array(ee.data.computePixels(request))
 
         try:
             answer = ask(self.login, compute, limiter=self.limiter, policy=self.policy)
@@ -174,6 +172,13 @@ def _with_nan(values: NDArray[Any], spec: BandSpec) -> NDArray[Any]:
     if np.dtype(spec.dtype).kind != "f" or (spec.nodata is not None and not np.isnan(spec.nodata)):
         return values
     return np.where(values == MASKED_FLOAT, np.nan, values).astype(values.dtype)
+
+
+def _array(content: bytes) -> Any:
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise Fault("passing", f"the answer is no array ({type(error).__name__})") from None
 
 
 def _grid_words(grid: GeoBox) -> dict[str, Any]:
