@@ -65,9 +65,8 @@ def footprint_mask(footprint: shapely.Geometry, target: GeoBox) -> NDArray[np.bo
         return np.zeros(shape, np.bool_)
     to_target = transformer("EPSG:4326", crs_of(target))
 
-    def pixels(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = to_target.transform(*lonlat.T)
-        return np.column_stack(~target.affine * (x, y))
+    def projected(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(to_target.transform(*lonlat.T))
 
-    bent = shapely.transform(shapely.segmentize(inside, EDGE_DEGREES), pixels)
-    return np.asarray(rasterize([bent], out_shape=shape, dtype="uint8"), np.bool_)
+    bent = shapely.transform(shapely.segmentize(inside, EDGE_DEGREES), projected)
+    return np.asarray(rasterize([bent], out_shape=shape, transform=target.affine, dtype="uint8"), np.bool_)
