@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from rsprep.config import EarthEngine
-from rsprep.sources.base import Answer, ask
+from rsprep.sources.base import MODULES, Answer, ask
 from rsprep.sources.catalog_io import is_url
 from rsprep.sources.definition import SourceDefinition
 
@@ -61,6 +62,8 @@ def ask_all(
             lambda: _knock(address) or ask(provider.definition, provider.endpoint, login),
         )
 
+    for kind in {provider.definition.kind for provider in asked} & MODULES.keys():
+        importlib.import_module(MODULES[kind])  # takes seconds on a busy machine, and says nothing about a provider
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(one, asked))
 
