@@ -110,6 +110,7 @@ def test_all_are_asked_and_none_of_them_was_named(capsys: pytest.CaptureFixture[
     for name in list_definitions():
         verdict = "–        give --endpoint" if name in ("planted", "terramesh") else "no       catalog/unreachable"
         assert any(line.startswith(name) and verdict in line for line in text.splitlines())
+    assert not any(line != line.rstrip() for line in text.splitlines())
     assert "give --endpoint" in told(capsys, "terramesh", "--check", code=1)
 
 
