@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from rsprep.config import Sentinel2
 from rsprep.granule import Granule
+from rsprep.job.ahead import begun_ahead
 from rsprep.job.made import Contribution, Made
 from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
@@ -142,8 +144,8 @@ class Optical:
             shape = (strip[0].stop - strip[0].start, strip[1].stop - strip[1].start)
             stack = np.empty((len(self.passes), len(self.settings.bands), *shape), np.int16)
             seen = np.empty((len(self.passes), *shape), np.bool_)
-            for date, group in enumerate(self.passes):
-                look = self.look(group, strip)
+            looks = begun_ahead(partial(self.look, box=strip), self.passes, self.reader.at_a_time)
+            for date, look in enumerate(looks):
                 stack[date], seen[date] = look.values, look.clear
                 observed[strip] |= look.observed
                 for granule, mask in look.origins:
@@ -171,13 +173,11 @@ class Optical:
 
     def _observe(self, granule: Granule, box: Box) -> Observation | None:
         """Reflectance of one granule with one mask for all bands and the sky, and where it is clear."""
-        sky: Layer | None = None
-        if self.sky is not None:
-            sky = self._read_sky(granule, box)
-            if sky is None:
-                return None
+        # One small band in another thread, not after the others: over a network each takes a round trip or two.
+        coming = None if self.sky is None else self.reader.pool.submit(self._read_sky, granule, box)
         layer = self.reader.layer(granule, self.settings.bands, self._bands, box)
-        if layer is None:
+        sky = None if coming is None else coming.result()
+        if layer is None or (self.sky is not None and sky is None):
             return None
         # In place where that fits: a block of twelve bands is hundreds of megabytes.
         out = layer.values.view(np.int16) if layer.values.itemsize == 2 else None

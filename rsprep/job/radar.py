@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from rsprep.config import Sentinel1
 from rsprep.granule import Granule
+from rsprep.job.ahead import begun_ahead
 from rsprep.job.made import Contribution, Made
 from rsprep.job.passes import Blank, Observation, Pass, lay
 from rsprep.job.reader import Reader, facts_of, nearest_crs_first
@@ -35,8 +36,8 @@ def radar(granules: Sequence[Granule], product: Sentinel1Product, settings: Sent
     """
     mean = PowerMean(len(settings.polarisations), reader.shape)
     contributions: list[Contribution] = []
-    for _, group in by_date(granules):
-        one = power_of_pass(nearest_crs_first(group, reader.block), product, settings, reader)
+    passes = [nearest_crs_first(group, reader.block) for _, group in by_date(granules)]
+    for one in begun_ahead(lambda group: power_of_pass(group, product, settings, reader), passes, reader.at_a_time):
         contributions += [_contribution(granule, product, given) for granule, given in one.origins]
         mean.add(one.values, one.observed)
     measured = mean.count > 0

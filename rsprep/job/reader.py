@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -47,10 +48,13 @@ class Reader:
     """Where the bands of a granule are read concurrently."""
     outlined: Collection[tuple[str, str]] = ()
     """Sources and products whose footprints outline real pixels, so that a blank granule is at fault."""
+    at_a_time: int = 1
+    """Passes that are read at a time; more than one pays where reading is waiting, and takes the memory of so many."""
     failures: list[Failure] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
     """What the source windows that were read took, retries aside."""
     _controls: ControlCache = field(init=False)
+    _counting: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._controls = ControlCache(self.block)
@@ -99,7 +103,9 @@ class Reader:
 
     def count(self, granule: Granule, bands: Sequence[str], spec: BandSpec, controls: ControlCache) -> None:
         """Add what reading these bands took."""
-        self.cost += self.access(granule).cost([asset_of(granule, band) for band in bands], spec, controls)
+        cost = self.access(granule).cost([asset_of(granule, band) for band in bands], spec, controls)
+        with self._counting:
+            self.cost += cost
 
     def guarded(self, granule: Granule, box: Box, work: Callable[[], Found | None]) -> Found | None:
         """`work()`, or None if it could not read `granule`; the failure is remembered with what it may have filled."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rsprep.config import BuildConfig, Layer
 from rsprep.granule import Granule
 from rsprep.ground.shards import Chip, Shard
+from rsprep.job.ahead import begun_ahead
 from rsprep.job.labels import Offer, landcover
 from rsprep.job.made import Made
 from rsprep.job.optical import Optical
@@ -25,7 +26,7 @@ from rsprep.job.records import LULC_SOURCE, ChipResult, ShardResult, peak_memory
 from rsprep.job.relief import relief
 from rsprep.job.supplies import Supply, outlined
 from rsprep.products.landcover import class_shares
-from rsprep.reading.access import Access
+from rsprep.reading.access import Access, is_url
 from rsprep.reading.mosaic import Box
 from rsprep.sources.definition import DemProduct, LandCoverProduct, Sentinel1Product, Sentinel2Product
 from rsprep.store.digest import chip_digest
@@ -34,6 +35,11 @@ from rsprep.store.schema import Schema
 from rsprep.store.write import write_shard
 
 READ_THREADS = 4
+"""Threads that read the files of one task; more only get in one another's way."""
+WAITING_THREADS = 16
+"""The same where files come over a network, so that most of them wait: enough for the bands of a granule at once."""
+WAITING_PASSES = 3
+"""Passes of a layer that are read at a time then, so that their round trips are not added up."""
 LEAST_COVERED = 0.99
 """With ``partial="drop"``, a chip is out of the data where a layer's sources reach less of it than this."""
 
@@ -78,12 +84,16 @@ def run_shard(task: ShardTask) -> ShardResult:
     require_writer(task.store, task.token)
     wanted = dict(task.shard.to_build)
     box = box_around(task.shard, task.config.grid.chip_size)
-    with ThreadPoolExecutor(READ_THREADS) as pool:
+    remote = any(
+        is_url(asset.href) for those in task.granules.values() for one in those for asset in one.assets.values()
+    )
+    with ThreadPoolExecutor(WAITING_THREADS if remote else READ_THREADS) as pool:
         reader = Reader(
             block=task.shard.grid[box],
             accesses=task.accesses,
             pool=pool,
             outlined=outlined(task.supplies),
+            at_a_time=WAITING_PASSES if remote else 1,
         )
         layers, seconds = make_layers(task, reader)
     cutting = time.perf_counter()
@@ -132,12 +142,15 @@ def make_layers(task: ShardTask, reader: Reader) -> tuple[dict[str, Made], dict[
         return relief(granules["dem"], rules, config.terrain, reader, task.sea)
 
     makers: dict[Layer, Callable[[], Made]] = {"s2": optical, "s1": backscatter, "lulc": labels, "terrain": heights}
-    layers: dict[str, Made] = {}
-    seconds: dict[str, float] = {}
-    for name in config.layers:
+
+    def timed(name: Layer) -> tuple[Made, float]:
         began = time.perf_counter()
-        layers[name] = makers[name]()
-        seconds[name] = time.perf_counter() - began
+        return makers[name](), time.perf_counter() - began
+
+    # Over a network a layer waits most of its time: they wait together. On a disk they would only share the cores.
+    made = list(begun_ahead(timed, config.layers, len(config.layers) if reader.at_a_time > 1 else 1))
+    layers: dict[str, Made] = {name: layer for name, (layer, _) in zip(config.layers, made, strict=True)}
+    seconds: dict[str, float] = {name: took for name, (_, took) in zip(config.layers, made, strict=True)}
     return layers, seconds
 
 
