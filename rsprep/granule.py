@@ -98,7 +98,7 @@ class Granule:
         return cls(
             id=record["id"],
             product=record["product"],
-            source=record.get("source", "unknown"),  # in journals from before sources could be mixed
+            source=record["source"],
             collection=record["collection"],
             datetime=dt.datetime.fromisoformat(record["datetime"]),
             footprint=shapely.from_wkb(record["footprint"]),

@@ -141,7 +141,9 @@ class _Origins:
     """What the committed chips were made from, gathered chip by chip."""
 
     def __init__(self, granules: Iterable[Granule]) -> None:
-        self._known = {(one.product, one.id): one for one in granules}
+        self._known: dict[tuple[str, str], list[Granule]] = defaultdict(list)
+        for one in granules:
+            self._known[one.product, one.id].append(one)
         self.granules: dict[tuple[str, str], dict[str, Granule]] = defaultdict(dict)
         """Product and source to the granules that gave pixels, by id."""
         self.chips: dict[tuple[str, str], int] = defaultdict(int)
@@ -156,15 +158,17 @@ class _Origins:
             yield row
 
     def _note(self, row: ChipRow) -> None:
+        facts = row.stats.get("facts", {})
         served = set()
         for product, names in row.stats.get("sources", {}).items():
-            for name in names:
-                granule = self._known[product, name]
-                served.add((product, granule.source))
-                self.granules[product, granule.source][name] = granule
+            told = facts.get(f"{product}_source")
+            for granule in (one for name in names for one in self._known[product, name]):
+                if told is None or granule.source in told:  # two sources may call a granule by one name
+                    served.add((product, granule.source))
+                    self.granules[product, granule.source][granule.id] = granule
         for key in served:
             self.chips[key] += 1
-        for name, values in row.stats.get("facts", {}).items():
+        for name, values in facts.items():
             self.facts[name].update(values)
 
 

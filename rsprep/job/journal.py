@@ -21,7 +21,9 @@ from rsprep.job.records import PlannedShard, ShardResult
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE granules (product TEXT, id TEXT, record TEXT NOT NULL, PRIMARY KEY (product, id)) WITHOUT ROWID;
+CREATE TABLE granules (
+    product TEXT, source TEXT, id TEXT, record TEXT NOT NULL, PRIMARY KEY (product, source, id)
+) WITHOUT ROWID;
 CREATE TABLE shards (
     shard_index INTEGER PRIMARY KEY, shard_id TEXT NOT NULL UNIQUE, record TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'done', 'failed')),
@@ -96,7 +98,8 @@ class Journal(JournalView):
             raise ValueError("the plan is recorded already")
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO granules VALUES (?, ?, ?)", ((g.product, g.id, dump(g.to_json())) for g in granules)
+                "INSERT INTO granules VALUES (?, ?, ?, ?)",
+                ((g.product, g.source, g.id, dump(g.to_json())) for g in granules),
             )
             n_shards = n_chips = 0
             for shard in shards:

@@ -15,7 +15,7 @@ from rsprep.granule import Granule
 from rsprep.job.records import ChipRow, Counts, ShardRow
 
 FILE_NAME = "journal.sqlite"
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 _PAGE = 1000
 _BUSY_SECONDS = 30
 
@@ -123,9 +123,9 @@ class JournalView:
         return [(row[0], row[1], row[2]) for row in rows]
 
     def granules(self, product: str | None = None) -> Iterator[Granule]:
-        """The granules that the plan froze, by product and id."""
+        """The granules that the plan froze, by product, source and id."""
         rows = self._db.execute(
-            "SELECT record FROM granules WHERE ?1 IS NULL OR product = ?1 ORDER BY product, id", (product,)
+            "SELECT record FROM granules WHERE ?1 IS NULL OR product = ?1 ORDER BY product, source, id", (product,)
         )
         for row in rows.fetchall():
             yield Granule.from_json(json.loads(row["record"]))

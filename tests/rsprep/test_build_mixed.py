@@ -67,7 +67,7 @@ def _write_world_map(root: Path) -> None:
     }
     times = {"start_datetime": "2020-01-01T00:00:00Z", "end_datetime": "2020-12-31T23:59:59Z"}
     item = make_item(
-        "map-2020", outline(grid).bounds, collection="worldcover",
+        "lc", outline(grid).bounds, collection="worldcover",
         properties={"datetime": None, **times}, assets={"map": asset},
     )  # fmt: skip
     write_catalog(root, [item])
