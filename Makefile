@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 DEMO ?= demo
 LOOP ?= loop
 
-.PHONY: demo loop test lint bench clean
+.PHONY: demo loop test test-pgstac lint bench clean
 
 demo: $(VENV)/.base  ## simulate a region, build a data set from it with all four sources, and say where it is
 	$(BIN)/rsprep simulate $(DEMO)/source
@@ -31,6 +31,9 @@ loop: $(VENV)/.models  ## the whole loop on a small planted region: chips, gener
 test: lint  ## lint, type-check and test
 	$(BIN)/pytest -n auto
 
+test-pgstac: $(VENV)/.dev $(VENV)-pgstac/.done  ## search and build against pgstac; needs postgresql and postgresql-NN-postgis-3
+	RSPREP_PGSTAC=$(VENV)-pgstac/bin $(BIN)/pytest -rs tests/rsprep/sources/test_pgstac.py
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,7 +48,7 @@ bench: $(VENV)/.dev  ## measure against the named peers; figures go to docs/perf
 	$(BIN)/python benchmarks/gan_step.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) $(LOOP) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-pgstac $(DEMO) $(LOOP) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -60,4 +63,11 @@ $(VENV)/.models: $(VENV)/.base
 
 $(VENV)/.dev: $(VENV)/.base
 	$(PIP) -e '.[dev,models]'
+	@touch $@
+
+# The server's packages want other versions of some of ours, so they have an environment of their own.
+$(VENV)-pgstac/.done:
+	$(PYTHON) -m venv $(VENV)-pgstac
+	$(VENV)-pgstac/bin/python -m pip install --quiet --disable-pip-version-check \
+	  stac-fastapi.pgstac==7.2.0 'pypgstac[psycopg]==0.10.0' uvicorn==0.54.0
 	@touch $@

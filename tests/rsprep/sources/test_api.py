@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import shapely
 
 from rsprep.errors import CatalogError
 from rsprep.sources.base import open_source
@@ -26,37 +24,17 @@ from tests.rsprep.sources.making import (
     make_page,
     serve_api,
     serving,
-    with_properties,
     write_catalog,
 )
-
-AREA = shapely.box(15.02, 48.02, 15.03, 48.03)
-CROSSING = shapely.MultiPolygon([shapely.box(178, 10.1, 180, 10.2), shapely.box(-180, 10.1, -178, 10.2)])
-ROUND = AREA.buffer(0.01, quad_segs=200)
-HREFS = {"red": {"href": "/data/B04.tif"}, "scl": {"href": "/data/SCL.tif"}}
-
-
-def _world() -> list[Any]:
-    """23 dates over one place, and granules around the antimeridian, one of them on both sides."""
-    dates = [dt.datetime(2021, 6, 1, 10, tzinfo=dt.UTC) + dt.timedelta(days=day) for day in range(23)]
-    items = [with_properties(make_item(f"d{date:%m%d}"), datetime=date.isoformat()) for date in dates]
-    sides = [[(179.0, 10.0), (179.5, 10.5)], [(-179.5, 10.0), (-179.0, 10.5)], [(20.0, 10.0), (21.0, 10.5)]]
-    items += [make_item(f"side{number}", (*low, *high)) for number, (low, high) in enumerate(sides)]
-    parts = [shapely.box(179.9, 10, 180, 10.5), shapely.box(-180, 10, -179.9, 10.5)]
-    both = json.loads(shapely.to_geojson(shapely.MultiPolygon(parts)))
-    items.append(make_item("both", geometry=both, bbox=[179.9, 10.0, -179.9, 10.5]))
-    items.append(make_item("elsewhere", (30.0, 48.0, 30.1, 48.1)))
-    items.append(make_item("rim", (15.035, 48.02, 15.05, 48.03)))  # meets ROUND only, at its rim
-    items.append(make_item("corner", (15.0395, 48.0395, 15.0399, 48.0399)))  # meets the box of ROUND only
-    return [{**item, "assets": HREFS} for item in items]
+from tests.rsprep.sources.searched import AREA, CROSSING, HREFS, ROUND, SEARCHES, period, searched_items
 
 
 @pytest.fixture(scope="module")
 def rustac(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A STAC API over :func:`_world`, with its memory backend."""
+    """A STAC API over :func:`searched_items`, with its memory backend."""
     folder = tmp_path_factory.mktemp("rustac")
     (folder / "collection.json").write_text(json.dumps(make_collection(S2)))
-    (folder / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": _world()}))
+    (folder / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": searched_items()}))
     with stac.rustac([folder / "collection.json", folder / "items.json"]) as url:
         yield url
 
@@ -76,16 +54,12 @@ def test_pages_are_followed_to_the_end(rustac: str) -> None:
     assert len(_open(rustac, page=23).find("sentinel2", AREA)) == 23
 
 
-@pytest.mark.parametrize(
-    ("area", "days"),
-    [(AREA, None), (AREA, (3, 9)), (CROSSING, None), (ROUND, None)],
-    ids=["place", "period", "antimeridian", "box-of-a-fine-outline"],
-)
-def test_an_api_and_a_static_catalog_give_the_same(rustac: str, tmp_path: Path, area: Any, days: Any) -> None:
+@pytest.mark.parametrize("name", SEARCHES)
+def test_an_api_and_a_static_catalog_give_the_same(rustac: str, tmp_path: Path, name: str) -> None:
     """Pitfall 37 among them: each part is searched, and a granule on both sides comes once."""
-    static = open_source(make_definition(), str(write_catalog(tmp_path, _world())))
-    first = dt.datetime(2021, 6, 1, 10, tzinfo=dt.UTC)
-    window = () if days is None else tuple(first + dt.timedelta(days=day) for day in days)
+    static = open_source(make_definition(), str(write_catalog(tmp_path, searched_items())))
+    area, days = SEARCHES[name]
+    window = period(days)
     found = _open(rustac).find("sentinel2", area, *window)
     assert found
     assert [g.to_json() for g in found] == [g.to_json() for g in static.find("sentinel2", area, *window)]
