@@ -55,7 +55,7 @@ def landcover(offers: Sequence[Offer], settings: LandCover, reader: Reader, chip
         for granule, mask in given:
             where = blank_mask(reader.shape)
             where[box] = mask & taken[box]
-            contributions.append(_contribution(granule, where))
+            contributions.append(_contribution(granule, offer.rules, where))
     # Clouds leave gaps in land cover on every date.
     return Made(arrays={"lulc": labels}, covered=labels != NODATA, patchy=True, contributions=tuple(contributions))
 
@@ -136,6 +136,10 @@ def probabilities_of_pass(group: Sequence[Granule], product: LandCoverProduct, r
     return lay(group, box, Blank(bands=len(bands), dtype="float32", nodata=np.nan), reader, observe)
 
 
-def _contribution(granule: Granule, given: NDArray[np.bool_]) -> Contribution:
+def _contribution(granule: Granule, rules: LandCoverProduct, given: NDArray[np.bool_]) -> Contribution:
     facts = facts_of(granule, {"platform": "platform"}) | {"source": granule.source, "collection": granule.collection}
-    return Contribution(product="landcover", granule_id=granule.id, moment=granule.datetime, mask=given, facts=facts)
+    of_a_year = rules.epoch == "nearest"
+    if of_a_year:
+        facts["epoch"] = granule.datetime.year
+    moment = None if of_a_year else granule.datetime
+    return Contribution(product="landcover", granule_id=granule.id, moment=moment, mask=given, facts=facts)

@@ -17,8 +17,8 @@ class Contribution:
 
     product: str
     granule_id: str
-    moment: dt.datetime
-    """Acquisition time, UTC."""
+    moment: dt.datetime | None
+    """Acquisition time, UTC; None for relief and maps of whole years, which do not date a chip."""
     mask: NDArray[np.bool_]
     """Shape (y, x) of the block."""
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -48,7 +48,7 @@ def relief(
     )
     covered = np.isfinite(layers[0])
     contributions = tuple(
-        Contribution(product="dem", granule_id=granule_id, moment=by_id[granule_id].datetime, mask=covered)
+        Contribution(product="dem", granule_id=granule_id, moment=None, mask=covered)
         for granule_id in found.granule_ids
     )
     return Made(arrays={"terrain": layers}, covered=covered, contributions=contributions)

@@ -235,7 +235,7 @@ def _statistics(
                 sources.setdefault(one.product, []).append(one.granule_id)
                 for name, value in one.facts.items():
                     facts.setdefault(f"{one.product}_{name}", set()).add(str(value))
-                if one.product != "dem":
+                if one.moment is not None:
                     moments.append(one.moment)
     if "valid_fraction" not in stats:
         covers = [made.covered[here] & kept for made in layers.values()]

@@ -128,6 +128,10 @@ def test_every_chip_tells_its_source(built: dict[str, Path]) -> None:
     assert {source for name, source in sources.items() if name not in alone} == {"worldmap"}
     told = table.set_index("id")["rsprep:lulc_source"].to_dict()
     assert told == sources
+    facts = table.set_index("id")["rsprep:facts"]
+    assert all(("landcover_epoch=2020" in facts[name]) == (source == "worldmap") for name, source in sources.items())
+    # A map of a year long past does not date the chip.
+    assert data["datetime_start"].to_numpy().min() >= np.datetime64("2021-06-01")
     page = (built["both"] / "chips" / "report.html").read_text()
     assert "worldmap: worldcover" in page
     assert "tiny: lc" in page
