@@ -15,8 +15,11 @@ from rsprep.errors import CatalogError
 from rsprep.sources.catalog_io import CatalogIO, check_stac
 from rsprep.sources.static import collection_missing
 
-PAGE = 250
+PAGE = 100
 """Items a page; providers cap it lower on their own."""
+SMALL_PAGE = 10
+"""Items a page where a server fails at :data:`PAGE`: an item weighs up to 40 kB, and an answer that is too large for
+the machinery behind it (6 MB on AWS Lambda) comes as 500 or 502 and not as a word about its size."""
 MAX_VERTICES = 400
 """Outlines with more vertices are searched by their box (requests have a size limit) and filtered afterwards."""
 
@@ -44,23 +47,38 @@ class ApiCatalog:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Address and document of the items that the server finds, part by part of `area`.
 
-        An item that meets two parts comes twice. Raises CatalogError.
+        An item that meets two parts, or that came before the server failed, comes twice. Raises CatalogError.
         """
         self.collection(collection)  # a search in one that is missing finds nothing, without a word
-        address, method = self._search_link()
         for part in shapely.get_parts(area):
-            search = ItemSearch(
-                url=address,
-                method=method,
-                limit=self._page,
-                collections=[collection],
-                datetime=_interval(start, end),
-                stac_io=self.io,
-                **_region(part),
-            )
-            for page in search.pages_as_dicts():
-                for item in page["features"]:
-                    yield _self_href(item, self.href), item
+            try:
+                yield from self._pages(part, collection, start, end, self._page)
+            except CatalogError as error:
+                if error.slug != "server-error" or self._page <= SMALL_PAGE:
+                    raise
+                yield from self._pages(part, collection, start, end, SMALL_PAGE)
+
+    def _pages(
+        self,
+        part: shapely.Geometry,
+        collection: str,
+        start: dt.datetime | None,
+        end: dt.datetime | None,
+        limit: int,
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        address, method = self._search_link()
+        search = ItemSearch(
+            url=address,
+            method=method,
+            limit=limit,
+            collections=[collection],
+            datetime=_interval(start, end),
+            stac_io=self.io,
+            **_region(part),
+        )
+        for page in search.pages_as_dicts():
+            for item in page["features"]:
+                yield _self_href(item, self.href), item
 
     def _search_link(self) -> tuple[str, str]:
         links = [link for link in self._links if link.get("rel") == "search" and isinstance(link.get("href"), str)]

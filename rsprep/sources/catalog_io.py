@@ -20,6 +20,8 @@ from rsprep.sources.signing import redact
 OLDEST = (1, 0)
 """Oldest STAC version read; before it, assets and projection were written under other names."""
 MAX_PAGES = 10_000
+MOST_PROBED = 500
+"""Largest result that is asked for again on one page, to see whether something follows it."""
 _ADDRESS = "is this the address of a STAC API or a catalog.json?"
 
 
@@ -123,12 +125,16 @@ class CatalogIO(StacApiIO):
     def _check_last(self, url: str, method: str, parameters: dict[str, Any], count: int, last: int) -> None:
         """See that nothing follows a last page that is full, on a server that does not count: by asking for one more.
 
-        Without its link to the next page a result would end there, and nothing else would tell.
+        Without its link to the next page a result would end there, and nothing else would tell. A server that gives
+        no such page has the benefit of the doubt.
         """
         limit = parameters.get("limit")
-        if not isinstance(limit, int) or last < limit:
+        if not isinstance(limit, int) or last < limit or count >= MOST_PROBED:
             return
-        more = self.read_document(url, {**parameters, "limit": count + 1}, method).get("features")
+        try:
+            more = self.read_document(url, {**parameters, "limit": count + 1}, method).get("features")
+        except CatalogError:
+            return
         if isinstance(more, list) and len(more) > count:
             raise _short(url, len(more), count)
 

@@ -120,6 +120,8 @@ class Spoiled:
     fates: list[Any] = field(default_factory=list)
     """A status, ``error`` (an error body with status 200), ``unlinked`` (no link to the next page), ``fewer`` (one
     item is lost from the page), ``none``. After the last one answers are left as they are."""
+    most: int | None = None
+    """Searches for more items a page are answered 502, as by a server whose answers may not be large."""
     answered: list[Any] = field(default_factory=list)
     """What became of each search."""
 
@@ -128,6 +130,8 @@ class Spoiled:
         fate: Any = "none"
         if path.startswith("/search"):
             fate = self.fates.pop(0) if self.fates else "none"
+            if self.most is not None and json.loads(body)["limit"] > self.most:
+                fate = 502
             self.answered.append(fate)
         if isinstance(fate, int):
             return fate, b"busy"

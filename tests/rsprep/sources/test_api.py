@@ -151,6 +151,17 @@ def test_a_real_server_whose_answers_are_spoiled(rustac: str, fates: list[Any], 
         assert caught.value.slug == slug
 
 
+def test_a_server_that_chokes_on_large_pages_is_asked_for_small_ones(rustac: str) -> None:
+    """Earth Search answers 502 where a page is too large, whatever is tried; also in the middle of a result."""
+    with stac.spoiling(rustac) as proxy:
+        proxy.most = 10
+        assert len(_open(proxy.url, page=100).find("sentinel2", AREA)) == 23
+        assert proxy.answered == [502] * 4 + ["none"] * 3
+    with stac.spoiling(rustac) as proxy:
+        proxy.fates = ["none", *[502] * 4]
+        assert len(_open(proxy.url, page=11).find("sentinel2", AREA)) == 23
+
+
 def test_a_short_result_is_seen_in_the_older_words_too(server: Server) -> None:
     serve_api(server, [make_page(server, [make_item("a", assets=HREFS)], context={"matched": 2})])
     with pytest.raises(CatalogError, match="matched 2 items and delivered 1"):
