@@ -33,7 +33,7 @@ def preflight(plan: BuildPlan, grid: Plan) -> None:
     outline = shard_outline(shard)
     middle = (shard.grid.shape[0] // 2, shard.grid.shape[1] // 2)
     controls = ControlCache(shard.grid[middle[0] : middle[0] + PROBE_PX, middle[1] : middle[1] + PROBE_PX])
-    accesses = {name: source.access(ReadPolicy(attempts=1)) for name, source in plan.sources.items()}
+    accesses = {name: source.access(ReadPolicy(attempts=1, patience=0)) for name, source in plan.sources.items()}
     with ThreadPoolExecutor(THREADS) as pool:
         jobs = []
         for product, granules in plan.granules.items():
