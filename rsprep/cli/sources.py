@@ -73,7 +73,7 @@ def _check_usage(name: str | None, config: Path | None, endpoint: str | None) ->
         )
     if endpoint is not None and name is None:
         raise ConfigError(
-            "one-of",
+            "unnamed-endpoint",
             "an endpoint is the address of one source, and none is named",
             value=endpoint,
             remedy="name it: rsprep sources NAME --endpoint URL",

@@ -34,7 +34,7 @@ SHARED = {
     "model/no-checkpoint", "model/no-chips", "model/no-lineage", "model/no-such-field", "model/not-a-folder",
     "model/not-finite", "model/odd-size", "model/ratio", "model/saw-held-out", "model/too-few-images",
     "model/unlike-data-sets",
-    "raster/no-crs", "raster/not-integer",
+    "raster/no-crs", "raster/not-integer", "raster/size",
     "store/damaged-chunk", "store/locked", "store/missing-chunk", "store/missing-shard", "store/no-index",
     "store/not-a-store", "store/not-found", "store/unsealed", "store/wrong-arrays",
     "time/missing", "time/naive", "time/reversed", "time/unreadable",

@@ -70,7 +70,7 @@ def test_one_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     [
         (["planetary-computr"], ["catalog/unknown-source", "did you mean 'planetary-computer'?"]),
         (["nowhere.yaml"], ["catalog/definition-not-found"]),
-        (["--endpoint", "http://127.0.0.1"], ["config/one-of", "rsprep sources NAME --endpoint URL"]),
+        (["--endpoint", "http://127.0.0.1"], ["config/unnamed-endpoint", "rsprep sources NAME --endpoint URL"]),
         (["planted", "--config", "recipe.yaml"], ["config/one-of"]),
         (["--config", "nowhere.yaml"], ["config/not-found"]),
         (["planted", "--endpoint", "https://a.org/?sig=secret"], ["config/endpoint-secret"]),
