@@ -200,6 +200,8 @@ class Absent(Rule):
     """The list, relative to the root of the catalog; None: the collection links to it (``rel: tile-list``)."""
     tile_degrees: Annotated[float, Field(gt=0, le=30)] | _Text = 1.0
     """Side of a tile in degrees, or the collection summary that tells it; names in the list give SW corners."""
+    withheld: tuple[Annotated[str, Field(pattern=r"^[NS]\d{2}[EW]\d{3}$")], ...] = ()
+    """South-west corners (``N40E045``) of tiles of land that some releases lack: without a tile they are no sea."""
 
 
 class DemProduct(_Product):

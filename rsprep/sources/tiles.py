@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import shapely
@@ -16,16 +17,21 @@ _NAME = re.compile(r"([NS])(\d{2})_(\d{2})_([EW])(\d{3})_(\d{2})")
 
 @dataclass(frozen=True, kw_only=True)
 class TileList:
-    """South-west corners of the tiles that exist, in hundredths of a degree (integers compare exactly)."""
+    """South-west corners of the tiles of land, in hundredths of a degree (integers compare exactly)."""
 
     corners: frozenset[tuple[int, int]]
-    """(south, west) × 100."""
+    """(south, west) × 100; of tiles that were published, and of land whose tiles were not."""
     tile_degrees: float
     """Side of a tile in degrees."""
 
     @classmethod
-    def parse(cls, text: str, *, tile_degrees: float, source: str) -> TileList:
+    def parse(cls, text: str, *, tile_degrees: float, source: str, withheld: Collection[str] = ()) -> TileList:
         """Read a list with one tile name a line; `source` names it in errors.
+
+        Parameters
+        ----------
+        withheld : corners as in ``N40E045`` of land for which no tile may have been published. They count as if they
+            were listed, so that a gap there is a fault and never the sea.
 
         Raises
         ------
@@ -42,11 +48,12 @@ class TileList:
                 value=bad[0] if bad else "(empty)",
                 remedy="each line names a tile, as in Copernicus_DSM_COG_10_N54_00_W084_00_DEM",
             )
-        corners = frozenset(_corner(match) for match, _ in matches if match is not None)
+        land = [_NAME.fullmatch(f"{name[:3]}_00_{name[3:]}_00") for name in withheld]
+        corners = frozenset(_corner(match) for match in [*(match for match, _ in matches), *land] if match is not None)
         return cls(corners=corners, tile_degrees=tile_degrees)
 
     def land(self, area: shapely.Geometry) -> list[shapely.Polygon]:
-        """Cells of the tile grid inside `area` (lon/lat) that have a tile: a DEM gap there is a fault."""
+        """Cells of the tile grid inside `area` (lon/lat) that have land: a DEM gap there is a fault."""
         return [shapely.box(*bounds) for corner, bounds in self._cells(area) if corner in self.corners]
 
     def sea(self, area: shapely.Geometry) -> list[shapely.Polygon]:

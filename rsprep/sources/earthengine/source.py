@@ -113,7 +113,8 @@ class EarthEngineSource:
                 f"Earth Engine does not tell which tiles of {dem.collection} exist",
                 remedy="give href and tile_degrees (a number) under absent in the definition",
             )
-        return TileList.parse(CatalogIO().read_checked(href), tile_degrees=degrees, source=href)
+        text = CatalogIO().read_checked(href)
+        return TileList.parse(text, tile_degrees=degrees, source=href, withheld=dem.absent.withheld)
 
     def access(self, policy: ReadPolicy, shared: Path | None = None) -> Access:
         """See :meth:`rsprep.sources.base.Source.access`."""

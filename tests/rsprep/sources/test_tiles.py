@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsprep.errors import CatalogError
+from rsprep.sources.definition import load_definition
 from rsprep.sources.tiles import TileList
 
 LIST = "Copernicus_DSM_COG_10_N54_00_W084_00_DEM\r\nCopernicus_DSM_COG_10_S01_00_E034_00_DEM\n"
@@ -29,6 +30,21 @@ def test_only_cells_without_a_tile_are_sea() -> None:
 def test_finer_tiles() -> None:
     tiles = _parse("X_N45_25_E010_50_DEM", degrees=0.25)
     assert [cell.bounds for cell in tiles.land(shapely.box(10.4, 45.3, 10.6, 45.4))] == [(10.5, 45.25, 10.75, 45.5)]
+
+
+@pytest.mark.parametrize("name", ["earth-search", "planetary-computer", "earthengine"])
+def test_land_whose_tiles_were_withheld_is_no_sea(name: str) -> None:
+    """Pitfall 25: the public list lacks Armenia and Azerbaijan, whose mountains would be 0 m high."""
+    dem = load_definition(name).products.dem
+    assert dem is not None
+    assert len(set(dem.absent.withheld)) == 25
+    tiles = TileList.parse(LIST, tile_degrees=1.0, source="list", withheld=dem.absent.withheld)
+    yerevan, baku, open_water = (
+        shapely.Point(*place).buffer(0.1) for place in ((44.5, 40.2), (49.9, 40.4), (51.5, 40.5))
+    )
+    assert tiles.sea(yerevan) == tiles.sea(baku) == []
+    assert len(tiles.sea(open_water)) == 1
+    assert _parse().sea(yerevan)
 
 
 @settings(deadline=None)
