@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def open_source(definition: SourceDefinition, endpoint: str, login: EarthEngine)
 class StacSource:
     """A catalog read by the rules of a definition; a :class:`rsprep.sources.base.Source`.
 
-    Meant to be asked once a product for the whole area of interest: a static catalog is read anew each time.
+    Opening it reads nothing: a build that is resumed needs no catalog. Meant to be asked once a product for the whole
+    area of interest: a static catalog is read anew each time.
 
     Parameters
     ----------
@@ -48,10 +50,6 @@ class StacSource:
     endpoint : STAC API, ``catalog.json`` or its folder.
     retry : policy for passing faults of a server; default :func:`rsprep.sources.http.make_retry`.
     page : items a page of a search.
-
-    Raises
-    ------
-    CatalogError : the root document cannot be read or is no STAC catalog.
     """
 
     def __init__(
@@ -61,14 +59,16 @@ class StacSource:
         self.notes: list[str] = []
         self.endpoint = _root_href(endpoint)
         self._io = CatalogIO(retry)
+        self._options = {} if page is None else {"page": page}
+
+    @cached_property
+    def _catalog(self) -> StaticCatalog | ApiCatalog:
+        """Raises CatalogError where the root document cannot be read or is no STAC catalog."""
         root = self._io.read_document(self.endpoint)
         check_stac(root, self.endpoint, kinds=("Catalog", "Collection"))
-        self._catalog: StaticCatalog | ApiCatalog
         if _is_api(root):
-            options = {} if page is None else {"page": page}
-            self._catalog = ApiCatalog(self._io, self.endpoint, root, **options)
-        else:
-            self._catalog = StaticCatalog(self._io, self.endpoint, root)
+            return ApiCatalog(self._io, self.endpoint, root, **self._options)
+        return StaticCatalog(self._io, self.endpoint, root)
 
     def find(
         self,
@@ -123,7 +123,8 @@ class StacSource:
                 remedy="give href and tile_degrees under absent in the definition; sea cannot be told from a gap",
             )
         href = make_absolute_href(href, self.endpoint)
-        return TileList.parse(self._io.read_checked(href), tile_degrees=degrees, source=href)
+        text = self._io.read_checked(href)
+        return TileList.parse(text, tile_degrees=degrees, source=href, withheld=dem.absent.withheld)
 
     def access(self, policy: ReadPolicy, shared: Path | None = None) -> Access:
         """See :meth:`rsprep.sources.base.Source.access`."""

@@ -156,10 +156,14 @@ def test_a_source_that_could_not_be_read_is_not_replaced(places: TinySource, tmp
         item.write_text(item.read_text().replace(str(places.root), str(spoilt.root)))
     whole = spoilt.file("lc-label").read_bytes()
     spoilt.file("lc-label").write_bytes(whole[: len(whole) // 3])
-    outcome = rsprep.build(settings(spoilt, tmp_path, "tiny", "map"))
-    assert outcome.data.counts.committed == 0
+    values = settings(spoilt, tmp_path, "tiny", "map")
+    assert rsprep.build(values).data.counts.committed == 0
     with JournalView.open(tmp_path / "chips") as journal:
         assert {state for state, _, _ in journal.reasons()} == {"quarantined"}
+    # What was found is frozen: the chips are made once the file is whole again, even if no catalog answers then.
+    spoilt.file("lc-label").write_bytes(whole)
+    (spoilt.root / "catalog.json").unlink()
+    assert not rsprep.build(values, retry_failed=True).failures
 
 
 def test_a_source_with_nothing_in_the_period_is_told(places: TinySource, tmp_path: Path) -> None:

@@ -210,12 +210,12 @@ def test_an_api_without_search(server: Server) -> None:
 def test_every_refusal_has_its_name(server: Server, status: int, slug: str) -> None:
     server.tell("/", (status, b"no"))
     with pytest.raises(CatalogError) as caught:
-        _open(server.url + "/")
+        _open(server.url + "/").check()
     assert caught.value.slug == slug
     assert caught.value.exit_code == 2
 
 
 def test_nobody_answers() -> None:
     with pytest.raises(CatalogError) as caught:
-        StacSource(make_definition(), "http://127.0.0.1:9/", retry=make_retry(total=0))
+        StacSource(make_definition(), "http://127.0.0.1:9/", retry=make_retry(total=0)).check()
     assert caught.value.slug == "unreachable"

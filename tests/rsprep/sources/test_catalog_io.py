@@ -28,7 +28,7 @@ def test_every_bad_root_has_its_name(tmp_path: Path, text: str | None, slug: str
     if text is not None:
         (tmp_path / "catalog.json").write_text(text)
     with pytest.raises(CatalogError) as caught:
-        open_source(make_definition(), str(tmp_path / "catalog.json"))
+        open_source(make_definition(), str(tmp_path / "catalog.json")).check()
     assert caught.value.slug == slug
     assert caught.value.exit_code == 2
 
@@ -36,5 +36,5 @@ def test_every_bad_root_has_its_name(tmp_path: Path, text: str | None, slug: str
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "catalog.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CatalogError) as caught:
-        open_source(make_definition(), str(tmp_path))
+        open_source(make_definition(), str(tmp_path)).check()
     assert caught.value.slug == "unreadable"
