@@ -26,6 +26,8 @@ MAX_BYTES = 40_000_000
 MAX_SIDE = 32_768
 """Most rows or columns of one request."""
 MASK_BYTES = 1
+TRIED = 100
+"""Numbers of parts along a row that are compared; no window of a block needs as many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +127,9 @@ def plan(rows: slice, columns: slice, itemsizes: Sequence[int]) -> tuple[Tile, .
 def _division(height: int, width: int, budget: int) -> tuple[int, int]:
     """Parts along each side: the fewest in all, and of those the squarest."""
     fewest = math.ceil(width / min(MAX_SIDE, budget))
-    most = max(fewest, math.ceil(width * height / budget))
+    most = min(width, max(fewest, math.ceil(width * height / budget)), fewest + TRIED)
     best: tuple[int, float, int, int] | None = None
-    for across in range(fewest, min(most, width) + 1):
+    for across in range(fewest, most + 1):
         part = math.ceil(width / across)
         down = math.ceil(height / min(MAX_SIDE, budget // part))
         rank = (down * across, abs(math.log(part * down / height)), down, across)

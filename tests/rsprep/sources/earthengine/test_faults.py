@@ -22,7 +22,8 @@ from rsprep.reading.access import Access, ReadPolicy
 from rsprep.reading.control import ControlCache
 from rsprep.reading.spec import BandSpec
 from rsprep.reading.window import Window
-from rsprep.sources.earthengine import EarthEngineSource
+from rsprep.sources.earthengine import EarthEngineSource, session
+from rsprep.sources.earthengine.login import make_login
 from rsprep.sources.earthengine.session import LONGEST_PAUSE_S, THROTTLED_ATTEMPTS
 from tests.fakes.earthengine import EarthEngineServer, Faults, definition
 from tests.rsprep.conftest import EAST, NORTH, SOUTH, WEST
@@ -256,6 +257,23 @@ def test_two_services_in_one_process(
         assert (server.pixels_asked(), second.pixels_asked()) == (4, 4)
         assert second.projects == {"second-one"}
         pixels(access, scene)  # leaves the second one before it goes
+
+
+def test_another_login_waits_until_nobody_uses_this_one(server: EarthEngineServer) -> None:
+    one, other = (make_login(EarthEngine(project=name), server.url) for name in ("first-one", "second-one"))
+
+    def enter() -> None:
+        with session._entered(other):
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        with session._entered(one), session._entered(one):
+            waiting = pool.submit(enter)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            assert server.projects == {"first-one"}
+        waiting.result(timeout=10)
+    assert server.projects == {"first-one", "second-one"}
 
 
 def test_a_defect_of_ours_is_not_retried(

@@ -272,9 +272,12 @@ def test_a_single_asset_may_be_read_from_within_the_pool(
 ) -> None:
     """Passes are read side by side in the pool that bands are read in."""
     monkeypatch.setattr(requests, "MAX_BYTES", 20_000)
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+    try:
         done = pool.submit(windows, access, assets_of(scene, "SCL"), CLASSES, targets(scene)["aligned"], pool)
-        assert len(done.result(timeout=30)) == 1
+        assert len(done.result(timeout=10)) == 1
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # one that waits for itself would never end
 
 
 def test_the_request_in_its_own_words(server: EarthEngineServer, access: Access, scene: Granule) -> None:

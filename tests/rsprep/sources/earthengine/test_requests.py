@@ -40,7 +40,7 @@ def covered(tiles: tuple[Tile, ...], rows: slice, columns: slice) -> bool:
     top=st.integers(0, 10**6), left=st.integers(0, 10**6),
     height=st.integers(1, 200_000), width=st.integers(1, 200_000), sizes=SIZES,
 )  # fmt: skip
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_every_window_of_every_band_set(top: int, left: int, height: int, width: int, sizes: list[int]) -> None:
     rows, columns = slice(top, top + height), slice(left, left + width)
     tiles = plan(rows, columns, sizes)
@@ -71,7 +71,7 @@ def test_a_chip_is_one_request() -> None:
     chip=st.sampled_from([64, 100, 128, 224, 256, 512, 1024, 2048, 4096]),
     zone=st.sampled_from([32, 33]),
 )
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_every_band_set_and_chip_size(data: st.DataObject, chip: int, zone: int) -> None:
     """What a task of a build asks for: a block of chips, on the image's own grid or on that of the next zone."""
     product = data.draw(st.sampled_from(sorted(BANDS)))
