@@ -276,8 +276,5 @@ def _fingerprints(aoi: Aoi, definitions: Mapping[str, SourceDefinition]) -> dict
     """The AOI's path and the sources' names may come to mean something else: what they mean counts."""
     return {
         "aoi": hashlib.sha256(shapely.to_wkb(shapely.normalize(aoi.geometry))).hexdigest()[:16],
-        "source_definitions": {
-            name: hashlib.sha256(definition.model_dump_json().encode()).hexdigest()[:16]
-            for name, definition in sorted(definitions.items())
-        },
+        "source_definitions": {name: definition.fingerprint() for name, definition in sorted(definitions.items())},
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -43,6 +45,9 @@ __all__ = [
 
 SUFFIXES = (".yaml", ".yml")
 MAX_DEFINITION_BYTES = 1_000_000
+WORDS = {"title", "account", "login_help", "cost", "licence"}
+PRODUCT_WORDS = {"resolution", "licence", "attribution"}
+"""Keys of a definition and of its products that are for people only."""
 
 
 class Products(Rule):
@@ -128,6 +133,14 @@ class SourceDefinition(Rule):
                 remedy=f"it has: {', '.join(self.products.names())}",
             )
         return rules
+
+    def fingerprint(self) -> str:
+        """Hash of all that decides which pixels are read and what they mean; words for people may change."""
+        told = self.model_dump(mode="json", exclude=WORDS | {"products"})
+        products = {
+            name: self.product(name).model_dump(mode="json", exclude=PRODUCT_WORDS) for name in self.products.names()
+        }
+        return hashlib.sha256(json.dumps([told, products], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def list_definitions() -> list[str]:

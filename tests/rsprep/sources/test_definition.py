@@ -219,3 +219,17 @@ def test_a_product_that_the_source_lacks() -> None:
     with pytest.raises(CatalogError, match="sentinel2, sentinel1, dem") as caught:
         load_definition("earth-search").product("landcover")
     assert caught.value.slug == "no-such-product"
+
+
+def test_words_for_people_are_no_part_of_what_a_build_is() -> None:
+    """A build of last week is resumed after a licence was worded better, and not after nodata is another."""
+    definition = load_definition("planted")
+    words = definition.model_dump()
+    words |= {"title": "x", "cost": "x", "login_help": "x", "licence": "x", "account": "x"}
+    words["products"]["dem"] |= {"attribution": "x", "licence": "x", "resolution": "x"}
+    assert SourceDefinition.model_validate(words).fingerprint() == definition.fingerprint()
+    for key, value in (("nodata", 7.0), ("footprint", "bounds"), ("collection", "x"), ("where", {"a": 1})):
+        changed = definition.model_dump()
+        changed["products"]["sentinel2"][key] = value
+        assert SourceDefinition.model_validate(changed).fingerprint() != definition.fingerprint()
+    assert definition.model_copy(update={"rewrite": {"a": "b"}}).fingerprint() != definition.fingerprint()
