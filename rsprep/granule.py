@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import shapely
 from affine import Affine
@@ -27,6 +28,11 @@ class Asset:
     """Bytes in the file (``file:size``), where the item says so."""
     checksum: str | None = None
     """Multihash of the file (``file:checksum``), where the item says so."""
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it is read from a disk; everything else is read over a network, and most of that is waiting."""
+        return urlsplit(self.href).scheme in ("", "file")
 
     def to_json(self) -> dict[str, Any]:
         record: dict[str, Any] = {"href": self.href, "band": self.band}

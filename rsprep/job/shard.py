@@ -26,7 +26,7 @@ from rsprep.job.records import LULC_SOURCE, ChipResult, ShardResult, peak_memory
 from rsprep.job.relief import relief
 from rsprep.job.supplies import Supply, outlined
 from rsprep.products.landcover import class_shares
-from rsprep.reading.access import Access, is_url
+from rsprep.reading.access import Access
 from rsprep.reading.mosaic import Box
 from rsprep.sources.definition import DemProduct, LandCoverProduct, Sentinel1Product, Sentinel2Product
 from rsprep.store.digest import chip_digest
@@ -84,9 +84,8 @@ def run_shard(task: ShardTask) -> ShardResult:
     require_writer(task.store, task.token)
     wanted = dict(task.shard.to_build)
     box = box_around(task.shard, task.config.grid.chip_size)
-    remote = any(
-        is_url(asset.href) for those in task.granules.values() for one in those for asset in one.assets.values()
-    )
+    assets = (asset for those in task.granules.values() for one in those for asset in one.assets.values())
+    remote = not all(asset.on_disk for asset in assets)
     with ThreadPoolExecutor(WAITING_THREADS if remote else READ_THREADS) as pool:
         reader = Reader(
             block=task.shard.grid[box],
