@@ -102,6 +102,8 @@ class SourceDefinition(Rule):
     """STAC API, or catalog.json on disk or http; None where the user has to give one."""
     signing: Annotated[TokenService | None, BeforeValidator(_known_service)] = None
     """Written as ``none``, ``planetary-computer`` or a mapping; None where anybody may read the files."""
+    skip: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Ids of items that are left out, because their files or their words are known to be damaged."""
     account: Annotated[str, Field(min_length=1)] = "none"
     """``none``, or what a user needs before anything can be read."""
     login_help: str | None = None

@@ -13,7 +13,7 @@ from rsprep.errors import ItemError
 
 WORLD = shapely.box(-180, -90, 180, 90)
 
-_REPAIR = "correct the item's geometry, or take the item out of the catalog"
+_REPAIR = "correct the item's geometry, or name the item under skip in the source definition"
 
 
 def read_footprint(item: dict[str, Any]) -> shapely.Geometry:
@@ -25,7 +25,7 @@ def read_footprint(item: dict[str, Any]) -> shapely.Geometry:
     """
     name, geometry = item.get("id"), item.get("geometry")
     if geometry is None:
-        raise ItemError("no-geometry", f"item {name} has no footprint", remedy="it cannot be placed on the ground")
+        raise ItemError("no-geometry", f"item {name} has no footprint", remedy=_REPAIR)
     try:
         outline = shapely.force_2d(shape(geometry))
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:

@@ -147,7 +147,7 @@ def _asset(item: Mapping[str, Any], href: str, band: Band, definition: SourceDef
             "missing-asset",
             f"item {name} lacks the asset {band.asset!r}",
             value=f"it has: {', '.join(sorted(assets)) or 'none'}",
-            remedy="the definition's asset names may not fit this catalog; a gap is never filled in silence",
+            remedy="do the definition's asset names fit this catalog? One bad item can be named under skip there",
         )
     _check_declared(name, asset, band)
     size, checksum = asset.get("file:size"), asset.get("file:checksum")

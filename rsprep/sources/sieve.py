@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 import shapely
@@ -22,16 +23,25 @@ class Sieve:
     rules : collection, and the properties that items must have.
     area : longitude and latitude.
     start, end : both included; None leaves that side open.
+    skip : ids of items that are left out unread.
     """
 
     def __init__(
-        self, rules: Product, area: shapely.Geometry, start: dt.datetime | None, end: dt.datetime | None
+        self,
+        rules: Product,
+        area: shapely.Geometry,
+        start: dt.datetime | None,
+        end: dt.datetime | None,
+        *,
+        skip: Collection[str] = (),
     ) -> None:
         self.rules = rules
         self.area = area
         self.start = start
         self.end = end
+        self.skip = skip
         self._seen: set[str] = set()
+        self._skipped: set[str] = set()
         self._inside: set[str] = set()
         self._different: dict[str, str] = {}
         self._other_times: list[dt.datetime] = []
@@ -43,6 +53,9 @@ class Sieve:
         ------
         CatalogError : ``wrong-collection``. ItemError : the item is none, or its footprint or time is wrong.
         """
+        if item.get("id") in self.skip:
+            self._skipped.add(str(item["id"]))
+            return None
         name = self._check(item)
         self._seen.add(name)
         footprint = read_footprint(item)
@@ -85,6 +98,8 @@ class Sieve:
         """The error that tells at which filter the items were lost."""
         counts = f"{self.rules.collection}: {len(self._seen)} items found, {len(self._inside)} of them meet the AOI"
         remedy = "check --aoi, --start and --end"
+        if self._skipped:
+            counts = f"{counts}, {len(self._skipped)} others were left out by skip in the source definition"
         if self._different:
             wanted = ", ".join(f"{key}: {value}" for key, value in self.rules.where.items())
             counts += f", {len(self._different)} of these are not as the source definition wants them ({wanted})"

@@ -88,7 +88,7 @@ class StacSource:
         wanted = wanted_bands(self.definition, product, bands)
         yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
         window = (None, None) if yearly else (start, end)
-        sieve = Sieve(rules, area, *window)
+        sieve = Sieve(rules, area, *window, skip=self.definition.skip)
         found: list[_Found] = []
         for href, item in self._candidates(rules.collection, area, *window):
             footprint = sieve.keep(item)

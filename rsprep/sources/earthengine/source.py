@@ -90,7 +90,7 @@ class EarthEngineSource:
         wanted = wanted_bands(self.definition, product, bands)
         yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
         window = (None, None) if yearly else (start, end)
-        sieve = Sieve(rules, area, *window)
+        sieve = Sieve(rules, area, *window, skip=self.definition.skip)
         found = self._sieved(sieve, self._listing.images(rules.collection, area, *window))
         if yearly:
             found = nearest_year([(item_interval(one[1]), one) for one in found], start, end)

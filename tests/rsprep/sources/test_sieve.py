@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import shapely
 
-from rsprep.errors import CatalogError
+from rsprep.errors import CatalogError, ItemError
 from rsprep.sources.base import Source, open_source
 from rsprep.sources.epochs import nearest_year
 from tests.rsprep.sources.making import make_definition, make_item, with_properties, write_catalog
@@ -51,6 +51,22 @@ def test_nothing_found_tells_how_many_differed_and_how(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"2 items found, 2 of them meet the AOI, 2 of these") as caught:
         source.find("sentinel1", AREA, start)
     assert caught.value.remedy == "they have mode: EW; mode: SM"
+
+
+def test_items_that_are_known_to_be_damaged_are_left_out(tmp_path: Path) -> None:
+    """One bad item of a public catalog must not bar a season of good ones; it is named, and nothing else goes."""
+    good, bad = _scene("good"), {**_scene("bad"), "assets": {}, "geometry": None}
+    source = _radar(tmp_path, [good, bad])
+    with pytest.raises(ItemError, match=r"item bad[\s\S]*skip in the source definition"):
+        source.find("sentinel1", AREA)
+    for skip, found in ((("bad",), ["good"]), (("bad", "good"), None)):
+        definition = source.definition.model_copy(update={"skip": skip})
+        again = open_source(definition, str(tmp_path / "catalog.json"))
+        if found is None:
+            with pytest.raises(CatalogError, match="2 others were left out by skip"):
+                again.find("sentinel1", AREA)
+        else:
+            assert [granule.id for granule in again.find("sentinel1", AREA)] == found
 
 
 def _maps(folder: Path, *years: int, epoch: str = "nearest") -> Source:
