@@ -142,11 +142,6 @@ def gdal_options() -> dict[str, Any]:
     }
 
 
-def is_url(href: str) -> bool:
-    """True for whatever is not on a disk, by this access or another."""
-    return urlsplit(href).scheme.lower() not in ("", "file")
-
-
 def is_remote(href: str) -> bool:
     """True for URLs that are read over the network; RasterError for schemes that are not read at all."""
     scheme = urlsplit(href).scheme.lower()

@@ -21,7 +21,9 @@ from tests.fakes.stac import stac_api
 from tests.rsprep.conftest import DAYS, PlantedSource
 from tests.rsprep.truth import digests
 
-PERIOD = {"start": "2021-06-01", "end": "2022-09-30", "sentinel2": {"sky": "scl"}}
+BANDS = ["B01", "B04", "B08", "B11"]
+"""Pixels of 60, 10, 10 and 20 m."""
+PERIOD: dict[str, Any] = {"start": "2021-06-01", "end": "2022-09-30", "sentinel2": {"sky": "scl", "bands": BANDS}}
 DB = 1e-4
 """Decibels by which a float32 in dB may differ from the power that it was made of."""
 
