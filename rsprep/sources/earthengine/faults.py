@@ -41,6 +41,8 @@ class Fault(Exception):  # noqa: N818 - becomes an error of a family of its own
         self.message = message
         self.retry_after = retry_after
         self.attempts = 1
+        self.waited_long = False
+        """True where it was tried for so long that the next one would meet the same."""
 
     def as_catalog_error(self, what: str) -> RsprepError:
         """The error for a search of collection `what`, in the process that the user started."""
@@ -67,7 +69,7 @@ class Fault(Exception):  # noqa: N818 - becomes an error of a family of its own
         if self.kind in _RESTS_WITH_THE_USER:
             slug, cause, remedy = _RESTS_WITH_THE_USER[self.kind]
             return BuildError(slug, f"{cause}: {self.message}", value=what, remedy=f"{remedy}; {GOES_ON}")
-        if self.kind == "throttled":
+        if self.kind == "throttled" and self.waited_long:
             return BuildError(
                 "quota", f"Earth Engine takes no more requests ({self.attempts} attempts): {self.message}", value=what,
                 remedy=f"wait until the quota is renewed, or lower earthengine.requests_per_second; {GOES_ON}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -14,10 +15,6 @@ from rsprep.reading.access import ReadPolicy
 from rsprep.sources.earthengine.faults import diagnose
 from rsprep.sources.earthengine.limiter import Limiter
 from rsprep.sources.earthengine.login import Login, earthengine, read_credentials
-
-THROTTLED_ATTEMPTS = 10
-"""Being told to wait is no failure: with the pauses in between this is some minutes."""
-LONGEST_PAUSE_S = 60.0
 
 Found = TypeVar("Found")
 
@@ -55,9 +52,8 @@ def ask(login: Login, work: Callable[[Any], Found], *, limiter: Limiter, policy:
     ------
     Fault : the request failed for good. ConfigError : there is no login, project or client.
     """
-    attempt = 0
+    met: Counter[str] = Counter()
     while True:
-        attempt += 1
         try:
             with limiter.slot(), _entered(login) as ee:
                 return work(ee)
@@ -67,12 +63,14 @@ def ask(login: Login, work: Callable[[Any], Found], *, limiter: Limiter, policy:
             fault = diagnose(error)
             if fault is None:
                 raise
-        fault.attempts = attempt
-        allowed = {"throttled": max(THROTTLED_ATTEMPTS, policy.attempts), "passing": policy.attempts}
-        if attempt >= allowed.get(fault.kind, 1):
+        met[fault.kind] += 1
+        fault.attempts, fault.waited_long = met.total(), policy.patience > 0
+        # Being told to wait is no failure: with the pauses in between this is some minutes.
+        allowed = {"throttled": policy.attempts + policy.patience, "passing": policy.attempts}
+        if met[fault.kind] >= allowed.get(fault.kind, 1):
             raise fault from None
-        pause = min(policy.backoff_s * 2 ** (attempt - 1), LONGEST_PAUSE_S)
-        told = min(fault.retry_after or 0.0, LONGEST_PAUSE_S)
+        pause = min(policy.backoff_s * 2 ** (met[fault.kind] - 1), policy.longest_wait_s)
+        told = min(fault.retry_after or 0.0, policy.longest_wait_s)
         # Spread out: workers that were refused together would otherwise come back together.
         policy.sleep(max(told, pause * random.uniform(0.5, 1.0)) + random.uniform(0, 0.1))  # noqa: S311 - no secret
 

@@ -24,11 +24,11 @@ from rsprep.reading.spec import BandSpec
 from rsprep.reading.window import Window
 from rsprep.sources.earthengine import EarthEngineSource, session
 from rsprep.sources.earthengine.login import make_login
-from rsprep.sources.earthengine.session import LONGEST_PAUSE_S, THROTTLED_ATTEMPTS
 from tests.fakes.earthengine import EarthEngineServer, Faults, definition
 from tests.rsprep.conftest import EAST, NORTH, SOUTH, WEST
 
 AREA = shapely.box(WEST, SOUTH, EAST, NORTH)
+POLICY = ReadPolicy()
 SPEC = BandSpec(dtype="uint16", nodata=65535)
 REGISTER = "Project local-tests is not registered to use Earth Engine. Visit the console to register it."
 
@@ -112,7 +112,7 @@ def test_passing_faults_are_waited_for(
     assert same(many(access, scene, 40), plain)
     assert server.pixels_asked() == 40
     assert server.pixels_asked(status) == len(waits.seconds) > 0
-    assert all(0 < seconds < LONGEST_PAUSE_S + 1 for seconds in waits.seconds)
+    assert all(0 < seconds < POLICY.longest_wait_s + 1 for seconds in waits.seconds)
 
 
 def test_a_stall_is_cut_short_by_the_deadline(
@@ -133,7 +133,7 @@ def test_the_service_says_how_long_to_wait(
     pixels(access, scene)
     server.reset(Faults(unavailable_once=True, retry_after="86400"))
     pixels(access, scene)
-    assert [round(seconds) for seconds in waits.seconds] == [7, round(LONGEST_PAUSE_S)]
+    assert [round(seconds) for seconds in waits.seconds] == [7, round(POLICY.longest_wait_s)]
 
 
 def test_pauses_grow(server: EarthEngineServer, access: Access, scene: Granule, waits: Waits) -> None:
@@ -194,7 +194,23 @@ def test_what_every_task_would_meet_stops_the_build(
     assert deny[0] == 401 or deny[1][:30] in str(caught.value)
     assert words in caught.value.remedy
     assert "the same command goes on" in caught.value.remedy
-    assert len(waits.seconds) == (THROTTLED_ATTEMPTS - 1 if name == "quota" else 0)
+    assert len(waits.seconds) == (POLICY.attempts + POLICY.patience - 1 if name == "quota" else 0)
+
+
+def test_a_look_ahead_that_is_told_to_wait_is_no_verdict(
+    server: EarthEngineServer, source: EarthEngineSource, scene: Granule
+) -> None:
+    """Before a build each band is probed once, without patience; one refusal must not end what has not begun."""
+    server.faults = Faults(too_many=1.0)
+    with pytest.raises(ReadError, match="unavailable"):
+        pixels(source.access(ReadPolicy(attempts=1, patience=0)), scene)
+
+
+def test_faults_of_one_kind_do_not_use_up_the_tries_of_another(
+    server: EarthEngineServer, source: EarthEngineSource, scene: Granule, waits: Waits, plain: list[NDArray[Any]]
+) -> None:
+    server.faults = Faults(too_many=0.5, unavailable_once=True)
+    assert same(many(source.access(ReadPolicy(attempts=2, sleep=waits)), scene, 40), plain)
 
 
 def test_an_image_that_is_gone_costs_its_chips_only(
