@@ -91,12 +91,12 @@ def same(ours: list[NDArray[Any]], theirs: list[NDArray[Any]]) -> bool:
     return all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
-@pytest.fixture
-def plain(source: EarthEngineSource, server: EarthEngineServer, scene: Granule) -> list[NDArray[Any]]:
-    """The pixels of 40 blocks when nothing goes wrong; the server's counts start anew afterwards."""
-    found = many(source.access(ReadPolicy()), scene, 40)
-    server.reset()
-    return found
+@pytest.fixture(scope="module")
+def plain(running: EarthEngineServer) -> list[NDArray[Any]]:
+    """The pixels of 40 blocks when nothing goes wrong."""
+    running.reset()
+    source = EarthEngineSource(definition(running.world), running.url, EarthEngine(requests_per_second=100))
+    return many(source.access(POLICY), scene_of(source), 40)
 
 
 @pytest.mark.parametrize(
