@@ -53,8 +53,8 @@ def check_promise(granule: Granule, valid: NDArray[np.bool_] | None, target: Geo
             f"the footprint of {granule.id} covers {count / promised.size:.0%} of this ground, and its pixels are"
             f" nodata on {1 - shown / count:.0%} of that",
             value=f"{shown} of {count} pixels that were compared",
-            remedy="the file is incomplete or lies elsewhere: fetch it again, or leave the granule out; where a"
-            " provider's footprints are those of whole tiles, say footprint: bounds in the source definition",
+            remedy="the file is incomplete or lies elsewhere: fetch it again, or name the item under skip in the source"
+            " definition; where a provider's footprints are those of whole tiles, say footprint: bounds there",
         )
 
 
