@@ -198,7 +198,7 @@ def _sea(
         if not have.intersects(cell.centroid):
             raise CatalogError(
                 "dem-tile-missing",
-                "the list of DEM tiles names one that the catalog does not have: the gap is no sea",
+                "there is land here, and the catalog has no DEM tile for it: the gap is no sea",
                 value=", ".join(f"{edge:g}" for edge in cell.bounds),
                 remedy="complete the DEM collection, or take the tile out of the area",
             )
