@@ -13,6 +13,9 @@ Kind = Literal["passing", "throttled", "login", "project", "permission", "gone",
 GOES_ON = "the same command goes on from here"
 
 _PASSING = {408, 500, 502, 503, 504}
+_OF_PROJECTS = (
+    "not registered to use earth engine", "not signed up", "has not been used in project", "service_disabled",
+)  # fmt: skip
 _RESTS_WITH_THE_USER: dict[str, tuple[str, str, str]] = {
     "login": ("login-refused", "Earth Engine does not accept the login", LOG_IN),
     "project": ("project-refused", "the project may not use Earth Engine", NAME_ONE),
@@ -133,7 +136,9 @@ def _of_answer(status: int, content: bytes, headers: Any) -> Fault:
         return Fault("passing", told, retry_after=_seconds(headers.get("retry-after")))
     if status == 401:
         return Fault("login", told)
-    if "not registered to use earth engine" in text or "has not been used in project" in text or "disabled" in reasons:
+    if any(words in text for words in _OF_PROJECTS) or (
+        "project" in text and "not found" in text and "asset" not in text
+    ):
         return Fault("project", told)
     if status == 404 or "not found" in text:
         # In one breath with this the service also says that the caller may lack access: it does not tell the two apart.

@@ -175,6 +175,8 @@ def test_what_is_no_array_is_asked_for_again(
             "project-refused",
             "--pro",
         ),
+        ((404, "Project 'projects/local-test' not found or deleted."), "project-refused", "--project"),
+        ((403, "Not signed up for Earth Engine."), "project-refused", "register"),
         ((403, "Caller does not have required permission to use project x."), "permission-denied", "owner"),
         ((429, "Quota exceeded for Earth Engine compute time."), "quota", "wait"),
     ],

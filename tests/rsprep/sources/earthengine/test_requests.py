@@ -40,7 +40,7 @@ def covered(tiles: tuple[Tile, ...], rows: slice, columns: slice) -> bool:
     top=st.integers(0, 10**6), left=st.integers(0, 10**6),
     height=st.integers(1, 200_000), width=st.integers(1, 200_000), sizes=SIZES,
 )  # fmt: skip
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_every_window_of_every_band_set(top: int, left: int, height: int, width: int, sizes: list[int]) -> None:
     rows, columns = slice(top, top + height), slice(left, left + width)
     tiles = plan(rows, columns, sizes)
