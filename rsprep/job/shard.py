@@ -36,8 +36,8 @@ from rsprep.store.write import write_shard
 
 READ_THREADS = 4
 """Threads that read the files of one task; more only get in one another's way."""
-WAITING_THREADS = 16
-"""The same where files come over a network, so that most of them wait: enough for the bands of a granule at once."""
+WAITING_THREADS = 8
+"""The same where files come over a network, so that most of them wait. More only fight for the interpreter."""
 WAITING_PASSES = 3
 """Passes of a layer that are read at a time then, so that their round trips are not added up."""
 LEAST_COVERED = 0.99

@@ -16,6 +16,7 @@ from rsprep.granule import Asset
 from rsprep.reading.access import ReadPolicy, local_path, without_query
 from rsprep.reading.spec import BandSpec
 
+_SYSTEMS: dict[str, CRS] = {}
 GRID_TOLERANCE_PX = 1e-3
 
 
@@ -52,7 +53,9 @@ def grid_of(file: Any, asset: Asset) -> GeoBox:
     """The lattice of an open file."""
     if file.crs is None:
         raise contradiction(asset, "no-crs", "the file has no coordinate system", None)
-    return GeoBox((file.height, file.width), file.transform, CRS(file.crs))
+    # One object for all files of a coordinate system: comparing it to itself costs nothing.
+    crs = _SYSTEMS.setdefault(file.crs.to_wkt(), CRS(file.crs))
+    return GeoBox((file.height, file.width), file.transform, crs)
 
 
 def _check_grid(asset: Asset, declared: GeoBox, actual: GeoBox) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,11 @@ class ControlGrid:
 
     def pixel_size(self) -> tuple[float, float]:
         """Typical size of a target pixel along x and y of the source CRS."""
+        return self._pixel_size
+
+    @cached_property
+    def _pixel_size(self) -> tuple[float, float]:
+        # Asked for once for every band of every file: worth keeping.
         return _gradient(self.x, self.rows, self.columns), _gradient(self.y, self.rows, self.columns)
 
     def pixels_in(self, source: GeoBox) -> tuple[Floats, Floats]:
@@ -172,11 +177,16 @@ class ControlCache:
         self.tolerance_px = tolerance_px
         self.start_step = start_step
         self._grids: dict[tuple[CRS, int], ControlGrid] = {}
+        self._chosen: dict[tuple[CRS, tuple[float, float]], ControlGrid] = {}
         self._lock = threading.Lock()
 
     def get(self, source: GeoBox) -> ControlGrid:
         """The control grid for the CRS of `source`, fine enough for its resolution."""
-        return self.fine_enough(crs_of(source), pixel_lengths(source))
+        key = (crs_of(source), pixel_lengths(source))
+        chosen = self._chosen.get(key)
+        if chosen is None:  # two threads may both find it: the same one
+            chosen = self._chosen[key] = self.fine_enough(*key)
+        return chosen
 
     def fine_enough(self, source_crs: CRS, resolution: tuple[float, float] | None) -> ControlGrid:
         """The coarsest grid whose error is within tolerance at `resolution` (x, y), in units of `source_crs`."""
