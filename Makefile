@@ -41,6 +41,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## measure against the named peers; figures go to docs/performance.md by hand
 	$(BIN)/python benchmarks/read_warp.py
+	$(BIN)/python benchmarks/remote.py
 	$(BIN)/python benchmarks/terrain.py
 	$(BIN)/python benchmarks/maskmix.py
 	$(BIN)/python benchmarks/memory.py
