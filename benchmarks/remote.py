@@ -32,6 +32,7 @@ import numpy as np
 import pystac
 import rasterio
 import shapely
+import yaml
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -42,6 +43,7 @@ from rsprep.granule import Asset
 from rsprep.reading import BandSpec, ControlCache
 from rsprep.reading.files import FileAccess
 from rsprep.reading.window import needed
+from rsprep.resources import shipped
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 RADAR, LABELS, HEIGHTS = ("vv", "vh"), ("label",), ("data",)
@@ -209,10 +211,13 @@ def build(place: str, case: dict[str, Any]) -> dict[str, Any]:
     middle = ((west + east) / 2, (south + north) / 2)
     area = (*middle, middle[0] + 0.08, middle[1] + 0.05) if case.get("small") else (west, south, east, north)
     with tempfile.TemporaryDirectory(prefix="remote-build-") as folder:
+        definition = yaml.safe_load((shipped("catalogs") / "sources" / "planted.yaml").read_text())
+        definition["products"]["sentinel2"]["resampling"] = "bilinear"  # as for the providers' own files
+        (Path(folder) / "planted.yaml").write_text(yaml.safe_dump(definition))
         outcome = rsprep.build(
             {
                 "aoi": ",".join(map(str, area)),
-                "source": "planted",
+                "source": f"{folder}/planted.yaml",
                 "endpoint": f"{place}/catalog.json",
                 "out": f"{folder}/chips",
                 "catalog": f"{folder}/catalog",
@@ -245,8 +250,8 @@ def load_by_odc(place: str, case: dict[str, Any]) -> dict[str, Any]:
     odc.stac.configure_rio(cloud_defaults=True, **VSICURL)
     grid = GeoBox(tuple(case["shape"]), Affine(*case["transform"]), case["crs"])
     grid = grid[:512, :512] if case.get("small") else grid
-    products = (  # kernels as the definition of the planted world has them
-        ("sentinel-2-l2a", BANDS, "uint16", 0, "cubic"),
+    products = (
+        ("sentinel-2-l2a", BANDS, "uint16", 0, "bilinear"),
         ("sentinel-2-l2a", ("SCL",), "uint8", 0, "nearest"),
         ("sentinel-1-rtc", RADAR, "float32", 0, "bilinear"),
         ("dynamic-world", LABELS, "uint8", 255, "nearest"),

@@ -15,6 +15,7 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 from rasterio.windows import Window as PixelWindow
 
 from rsprep.errors import ReadError
@@ -103,7 +104,7 @@ class FileAccess:
                 return self._fetched(asset, use)
             check_bytes(asset, self.policy)
             try:
-                with _refusing_no_place(asset), rasterio.open(str(local_path(asset.href)), **OPTIONS) as file:
+                with _refusing_no_place(asset), DatasetReader(str(local_path(asset.href)), **OPTIONS) as file:
                     return use(file)
             except (RasterioError, OSError) as error:
                 raise _unreadable(asset, error) from None

@@ -20,7 +20,7 @@ LONGEST_WAIT_S = 60.0
 """Longest wait that a server's Retry-After can impose."""
 SERVERS = 16
 """Servers whose connections are kept at a time."""
-PIECE = 256 * 2**10
+PIECE = 2**20
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)
 
@@ -162,15 +162,15 @@ def _body(answer: urllib3.BaseHTTPResponse, length: int, policy: ReadPolicy) -> 
     pieces: list[bytes] = []
     missing = length
     while missing > 0:
-        piece = answer.read(min(PIECE, missing))
+        piece = answer.read(min(PIECE, missing), decode_content=False)  # nothing to decode: spares a buffer
         if not piece:
             raise TroubleError(f"the answer broke off {missing} bytes before its end")
         pieces.append(piece)
         missing -= len(piece)
         if time.monotonic() > give_up:
             raise TroubleError(f"the answer was not complete after {10 * policy.timeout_s:g} s")
-    answer.read(1)  # meets the end of the body, so that the connection can serve the next request
-    return b"".join(pieces)
+    answer.read(1, decode_content=False)  # meets the end of the body, so that the connection can serve the next request
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _retry_after(said: str | None) -> float | None:

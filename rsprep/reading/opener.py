@@ -21,6 +21,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.abc import MultiByteRangeResourceContainer
+from rasterio.io import DatasetReader
 
 from rsprep.reading.ranges import RangeClient, Remote
 
@@ -113,7 +114,7 @@ def opened(source: RangedFile, use: Callable[[Any], Found], **options: Any) -> F
 
     Parameters
     ----------
-    options : of :func:`rasterio.open`.
+    options : of :class:`rasterio.io.DatasetReader`. A :class:`rasterio.Env` has to be open.
 
     Raises
     ------
@@ -127,7 +128,8 @@ def opened(source: RangedFile, use: Callable[[Any], Found], **options: Any) -> F
 def _used(source: RangedFile, use: Callable[[Any], Found], options: dict[str, Any]) -> Found:
     with _bridge().lent(source) as path:
         try:
-            with rasterio.open(path, **options) as file:
+            # Not `rasterio.open`, which sets GDAL up once more for every file.
+            with DatasetReader(path, **options) as file:
                 found = use(file)
         except Exception:
             if source.error is not None:
