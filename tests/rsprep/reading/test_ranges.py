@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email.utils
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -112,3 +114,30 @@ def test_a_ranged_file_reads_as_files_do(server: RangeServer) -> None:
     assert file.read() == CONTENT[-6:]
     assert file.error is None
     assert server.seen() <= 6  # steps of 64 KiB, not of 4 bytes
+
+
+def test_a_header_that_no_longer_holds_is_forgotten(server: RangeServer) -> None:
+    client, file = RangeClient(), remote(server)
+    header, _ = client.header(file)
+    server.faults = Faults(changes_after=1)
+    with pytest.raises(ReadError, match="changed"):
+        client.fetch(file, header, [(1_000_000, 1_000_010)])
+    _, kept = client.header(file)
+    assert not kept
+
+
+def test_answers_that_fail_give_their_connections_back(server: RangeServer) -> None:
+    """Otherwise readers wait for ever for one of the few."""
+    client, file = RangeClient(connections=2), remote(server)
+    server.faults = Faults(next=["404", "shut", "other", "whole"])
+    fetched: list[int] = []
+
+    def read() -> None:
+        for number in (0, 1, 2):
+            with contextlib.suppress(ReadError):
+                fetched.append(client.header(replace(file, href=remote(server, number).href))[0].total)
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    reading.join(timeout=10)
+    assert fetched == [len(CONTENT)] * 2
