@@ -285,10 +285,11 @@ def _dates(moments: list[dt.datetime]) -> str:
 def _timings(journal: JournalView, committed: int) -> Timings:
     stages: dict[str, float] = defaultdict(float)
     seconds: list[float] = []
-    read = peak = 0
+    read = peak = requests = 0
     for shard in journal.shards():
         seconds.append(shard.seconds)
         read += shard.bytes_read
+        requests += shard.stats.get("requests", 0)
         peak = max(peak, shard.peak_rss)
         for stage, spent in shard.stats.get("seconds", {}).items():
             stages[stage] += spent
@@ -299,5 +300,6 @@ def _timings(journal: JournalView, committed: int) -> Timings:
         wall_seconds=wall,
         chips_per_second=committed / wall if wall else None,
         bytes_read=read,
+        requests=requests or None,
         peak_memory_bytes=peak or None,
     )

@@ -79,13 +79,11 @@ class Reader:
                 granule, bands, controls.target, spec,
                 access=self.access(granule), controls=controls, pool=self.pool,
             )  # fmt: skip
+            self.count(granule, bands, spec, controls)
             self.check_shown(granule, None if layer is None else layer.valid, controls.target)
             return layer
 
-        layer = self.guarded(granule, box, load)
-        if layer is not None:
-            self.count(granule, bands, spec, controls)
-        return layer
+        return self.guarded(granule, box, load)
 
     def check_shown(self, granule: Granule, valid: NDArray[np.bool_] | None, target: GeoBox) -> None:
         """Hold the valid pixels (y, x) of a granule against its footprint, where that is true.

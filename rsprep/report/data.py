@@ -132,6 +132,8 @@ class Timings:
     wall_seconds: float | None = None
     chips_per_second: float | None = None
     bytes_read: int | None = None
+    requests: int | None = None
+    """Requests to servers, retries aside; None where all was on a disk."""
     peak_memory_bytes: int | None = None
 
 

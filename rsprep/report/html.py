@@ -207,6 +207,7 @@ def _figures(timings: Timings | None) -> list[tuple[str, str]]:
         ("wall time", timings.wall_seconds, seconds_text),
         ("chips per second", timings.chips_per_second, lambda value: f"{value:.2f}"),
         ("bytes read", timings.bytes_read, bytes_text),
+        ("requests", timings.requests, lambda value: count_text(int(value))),
         ("peak memory", timings.peak_memory_bytes, bytes_text),
     ]
     return [(name, write(value)) for name, value, write in rows if value is not None]

@@ -84,7 +84,8 @@ def _speed(data: ReportData) -> str:
     if timings.chips_per_second is not None:
         parts.append(f"{timings.chips_per_second:.2f} chips/s")
     if timings.bytes_read is not None:
-        parts.append(f"{bytes_text(timings.bytes_read)} read")
+        requests = f" in {count_text(timings.requests)} requests" if timings.requests else ""
+        parts.append(f"{bytes_text(timings.bytes_read)} read{requests}")
     if timings.peak_memory_bytes is not None:
         parts.append(f"peak memory {bytes_text(timings.peak_memory_bytes)}")
     return ", ".join(parts)

@@ -14,6 +14,7 @@ import yaml
 import rsprep
 from rsprep.job.verify import verify
 from rsprep.multisource import dry_run
+from rsprep.overview import overview
 from rsprep.sources.earthengine.session import leave
 from tests.fakes.earthengine import EarthEngineServer, definition
 from tests.fakes.ranges import RangeServer
@@ -110,6 +111,9 @@ def test_requests_and_bytes_are_told_beforehand_and_kept(
     rsprep.build(values)
     probes = 3
     assert 0 < engine.pixels_asked() <= cost.requests + probes
+    timings = overview(tmp_path / "chips").timings
+    assert timings is not None
+    assert timings.requests == engine.pixels_asked() - probes
     assert engine.most_at_once <= 20
 
 
