@@ -9,9 +9,9 @@ from rsprep.errors import ReadError
 from rsprep.granule import Asset
 from rsprep.ground.grid import Plan
 from rsprep.job.plan import BuildPlan
-from rsprep.job.reach import shard_outline
 from rsprep.reading.access import Access, ReadPolicy
 from rsprep.reading.control import ControlCache
+from rsprep.reading.extent import outline
 from rsprep.reading.spec import BandSpec
 from rsprep.sources.definition import Band
 
@@ -30,18 +30,18 @@ def preflight(plan: BuildPlan, grid: Plan) -> None:
     tries again and quarantines what needs it.
     """
     shard = grid.shards[len(grid.shards) // 2]
-    outline = shard_outline(shard)
     middle = (shard.grid.shape[0] // 2, shard.grid.shape[1] // 2)
     controls = ControlCache(shard.grid[middle[0] : middle[0] + PROBE_PX, middle[1] : middle[1] + PROBE_PX])
+    spot = outline(controls.target)
     accesses = {name: source.access(ReadPolicy(attempts=1, patience=0)) for name, source in plan.sources.items()}
     with ThreadPoolExecutor(THREADS) as pool:
         jobs = []
         for product, granules in plan.granules.items():
-            near = [granule for granule in granules if granule.footprint.intersects(outline)]
             for supply in plan.supplies[product]:
                 bands = supply.rules.bands()
-                those = [one for one in near or granules if one.source == supply.source]
-                for granule in those[:1]:
+                those = [granule for granule in granules if granule.source == supply.source]
+                near = [granule for granule in those if granule.footprint.intersects(spot)]
+                for granule in (near or those)[:1]:
                     jobs += [
                         pool.submit(_probe, accesses[supply.source], granule.assets[name], bands[name], controls)
                         for name in granule.assets
