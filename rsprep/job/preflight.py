@@ -9,9 +9,9 @@ from rsprep.errors import ReadError
 from rsprep.granule import Asset
 from rsprep.ground.grid import Plan
 from rsprep.job.plan import BuildPlan
+from rsprep.job.reach import shard_outline
 from rsprep.reading.access import Access, ReadPolicy
 from rsprep.reading.control import ControlCache
-from rsprep.reading.extent import outline
 from rsprep.reading.spec import BandSpec
 from rsprep.sources.definition import Band
 
@@ -32,7 +32,7 @@ def preflight(plan: BuildPlan, grid: Plan) -> None:
     shard = grid.shards[len(grid.shards) // 2]
     middle = (shard.grid.shape[0] // 2, shard.grid.shape[1] // 2)
     controls = ControlCache(shard.grid[middle[0] : middle[0] + PROBE_PX, middle[1] : middle[1] + PROBE_PX])
-    spot = outline(controls.target)
+    ground = shard_outline(shard)
     accesses = {name: source.access(ReadPolicy(attempts=1, patience=0)) for name, source in plan.sources.items()}
     with ThreadPoolExecutor(THREADS) as pool:
         jobs = []
@@ -40,7 +40,7 @@ def preflight(plan: BuildPlan, grid: Plan) -> None:
             for supply in plan.supplies[product]:
                 bands = supply.rules.bands()
                 those = [granule for granule in granules if granule.source == supply.source]
-                near = [granule for granule in those if granule.footprint.intersects(spot)]
+                near = [granule for granule in those if granule.footprint.intersects(ground)]
                 for granule in (near or those)[:1]:
                     jobs += [
                         pool.submit(_probe, accesses[supply.source], granule.assets[name], bands[name], controls)
