@@ -71,8 +71,7 @@ def search(
 def _find(
     config: BuildConfig, supply: Supply, product: str, source: Source, area: shapely.Geometry
 ) -> Sequence[Granule]:
-    start, end = (None, None) if product == "dem" else (config.start, config.end)
-    granules = source.find(product, area, start, end, bands=_wanted_bands(config, supply))
+    granules = source.find(product, area, config.start, config.end, bands=_wanted_bands(config, supply))
     if isinstance(supply.rules, Sentinel2Product):
         return _usable_scenes(config, supply.rules, granules)
     return granules

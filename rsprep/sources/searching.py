@@ -6,7 +6,8 @@ import datetime as dt
 
 from rsprep.errors import CatalogError, ItemError, TimeError
 from rsprep.granule import Granule
-from rsprep.sources.product_rules import Product, Sentinel1Product
+from rsprep.sources.definition import SourceDefinition
+from rsprep.sources.product_rules import DemProduct, LandCoverProduct, Product, Sentinel1Product
 
 
 def check_usable(rules: Product, source: str) -> None:
@@ -20,8 +21,35 @@ def check_usable(rules: Product, source: str) -> None:
         )
 
 
-def check_window(start: dt.datetime | None, end: dt.datetime | None, *, needed: bool) -> None:
-    """Raise TimeError ``naive`` for a moment without a zone, ``missing`` where a source needs both ends."""
+Window = tuple[dt.datetime | None, dt.datetime | None]
+
+
+def search_window(
+    definition: SourceDefinition, rules: Product, start: dt.datetime | None, end: dt.datetime | None
+) -> Window:
+    """What of a time window is searched: nothing of it for relief, nor for maps of whole years.
+
+    Raises
+    ------
+    TimeError : ``naive`` for a moment without a zone, ``missing`` where a source needs both ends.
+    """
+    if isinstance(rules, DemProduct):
+        return None, None  # relief has no season: a tile's date says when it was published
+    _check_window(start, end, needed=definition.needs_period)
+    return (None, None) if is_yearly(rules) else (start, end)
+
+
+def is_yearly(rules: Product) -> bool:
+    """Whether a product is a map of whole years, of which the one nearest to the window is taken."""
+    return isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
+
+
+def may_be_absent(rules: Product) -> bool:
+    """Whether finding nothing may be the truth: relief whose list of tiles tells sea from gaps."""
+    return isinstance(rules, DemProduct) and rules.absent.rule == "tile-list"
+
+
+def _check_window(start: dt.datetime | None, end: dt.datetime | None, *, needed: bool) -> None:
     for moment in (start, end):
         if moment is not None and moment.tzinfo is None:
             raise TimeError(

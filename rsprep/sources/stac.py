@@ -20,10 +20,10 @@ from rsprep.reading.files import FileAccess
 from rsprep.sources.api import ApiCatalog
 from rsprep.sources.base import Source
 from rsprep.sources.catalog_io import CatalogIO, check_stac, is_url
-from rsprep.sources.definition import DemProduct, LandCoverProduct, SourceDefinition
+from rsprep.sources.definition import SourceDefinition
 from rsprep.sources.epochs import nearest_year
 from rsprep.sources.items import item_interval, make_granule, wanted_bands
-from rsprep.sources.searching import check_usable, check_window, unite
+from rsprep.sources.searching import check_usable, is_yearly, may_be_absent, search_window, unite
 from rsprep.sources.sieve import Sieve
 from rsprep.sources.signing import make_signer
 from rsprep.sources.static import StaticCatalog, linked
@@ -82,25 +82,21 @@ class StacSource:
         """See :meth:`rsprep.sources.base.Source.find`; sorted by time, then id."""
         rules = self.definition.product(product)
         check_usable(rules, self.definition.name)
-        if isinstance(rules, DemProduct):
-            start = end = None  # relief has no season: a tile's date says when it was published
-        check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
+        window = search_window(self.definition, rules, start, end)
         wanted = wanted_bands(self.definition, product, bands)
-        yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
-        window = (None, None) if yearly else (start, end)
         sieve = Sieve(rules, area, *window, skip=self.definition.skip)
         found: list[_Found] = []
         for href, item in self._candidates(rules.collection, area, *window):
             footprint = sieve.keep(item)
             if footprint is not None:
                 found.append((href, item, footprint))
-        if yearly:
+        if is_yearly(rules):
             found = nearest_year([(item_interval(one[1]), one) for one in found], start, end)
         granules: dict[str, Granule] = {}
         for href, item, footprint in found:
             granule = make_granule(item, href, footprint, definition=self.definition, product=product, bands=wanted)
             unite(granules, granule)
-        if not granules and not (isinstance(rules, DemProduct) and rules.absent.rule == "tile-list"):
+        if not granules and not may_be_absent(rules):
             raise sieve.nothing_found(self.endpoint)
         return sorted(granules.values(), key=lambda granule: (granule.datetime, granule.id))
 

@@ -14,7 +14,7 @@ from rsprep.errors import CatalogError
 from rsprep.granule import Asset, Granule
 from rsprep.reading.access import Access, ReadPolicy
 from rsprep.sources.catalog_io import CatalogIO
-from rsprep.sources.definition import Band, DemProduct, LandCoverProduct, Sentinel2Product, SourceDefinition
+from rsprep.sources.definition import Band, Sentinel2Product, SourceDefinition
 from rsprep.sources.earthengine.images import as_item, band_asset, image_index, make_granule
 from rsprep.sources.earthengine.limiter import Limiter
 from rsprep.sources.earthengine.listing import Listing
@@ -22,7 +22,7 @@ from rsprep.sources.earthengine.login import earthengine, make_login
 from rsprep.sources.earthengine.pixels import EarthEngineAccess
 from rsprep.sources.epochs import nearest_year
 from rsprep.sources.items import item_interval, wanted_bands
-from rsprep.sources.searching import check_usable, check_window, unite
+from rsprep.sources.searching import check_usable, is_yearly, may_be_absent, search_window, unite
 from rsprep.sources.sieve import Sieve
 from rsprep.sources.tiles import TileList
 
@@ -84,20 +84,16 @@ class EarthEngineSource:
         """
         rules = self.definition.product(product)
         check_usable(rules, self.definition.name)
-        if isinstance(rules, DemProduct):
-            start = end = None
-        check_window(start, end, needed=self.definition.needs_period and not isinstance(rules, DemProduct))
+        window = search_window(self.definition, rules, start, end)
         wanted = wanted_bands(self.definition, product, bands)
-        yearly = isinstance(rules, LandCoverProduct) and rules.epoch == "nearest"
-        window = (None, None) if yearly else (start, end)
         sieve = Sieve(rules, area, *window, skip=self.definition.skip)
         found = self._sieved(sieve, self._listing.images(rules.collection, area, *window))
-        if yearly:
+        if is_yearly(rules):
             found = nearest_year([(item_interval(one[1]), one) for one in found], start, end)
         scores = self._scores(rules, wanted, area, window) if found else None
         self.notes = []
         granules = self._granules(product, found, wanted, scores)
-        if not granules and not (isinstance(rules, DemProduct) and rules.absent.rule == "tile-list"):
+        if not granules and not may_be_absent(rules):
             raise self._nothing(sieve)
         return sorted(granules, key=lambda granule: (granule.datetime, granule.id))
 
