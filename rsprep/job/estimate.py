@@ -45,12 +45,16 @@ class Estimate:
     task_bytes: int
     """Most memory that one task needs."""
     workers: int
-    seconds: float
 
     @property
     def read_bytes(self) -> int:
         """Bytes of source pixels, decoded, of all sources."""
         return sum(cost.bytes for cost in self.costs.values())
+
+    @property
+    def seconds(self) -> float:
+        """A rough guess."""
+        return START_SECONDS + self.read_bytes / DECODE_BYTES_PER_SECOND / self.workers
 
 
 def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
@@ -61,8 +65,6 @@ def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
         largest = max(largest, sum(cost.bytes for cost in costs.values()))
         for name, cost in costs.items():
             total[name] += cost
-    read = sum(cost.bytes for cost in total.values())
-    workers = plan.config.engine.workers or os.cpu_count() or 1
     return Estimate(
         chips=grid.counts(),
         shards=len(grid.shards),
@@ -70,8 +72,7 @@ def estimate(plan: BuildPlan, grid: Plan) -> Estimate:
         costs=total,
         store_bytes=plan.schema.shard_bytes * len(grid.shards),
         task_bytes=min(largest, STACK_LIMIT) + 4 * plan.schema.shard_bytes,
-        workers=workers,
-        seconds=START_SECONDS + read / DECODE_BYTES_PER_SECOND / workers,
+        workers=plan.config.engine.workers or os.cpu_count() or 1,
     )
 
 

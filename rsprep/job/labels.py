@@ -12,7 +12,7 @@ from rsprep.config import LandCover
 from rsprep.dynamic_world import CLASSES, NODATA
 from rsprep.granule import Granule
 from rsprep.job.made import Contribution, Made
-from rsprep.job.passes import Blank, Observation, Pass, lay
+from rsprep.job.passes import Blank, Observation, Pass, box_of, lay
 from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
 from rsprep.products.acquisitions import by_date
 from rsprep.products.crosswalk import load_crosswalk
@@ -26,7 +26,6 @@ from rsprep.sources.definition import LandCoverProduct
 class Offer:
     """What one source has of the land cover of a block."""
 
-    source: str
     rules: LandCoverProduct
     granules: tuple[Granule, ...]
 
@@ -46,11 +45,11 @@ def landcover(offers: Sequence[Offer], settings: LandCover, reader: Reader, chip
     labels = np.full(reader.shape, NODATA, np.uint8)
     contributions: list[Contribution] = []
     for offer in offers:
-        box = _box_of_empty(labels, chip_px)
+        taken = _empty_chips(labels, chip_px)
+        box = box_of(taken, chip_px)
         if box is None:
             break
         found, given = _of_one(offer, settings, reader, box)
-        taken = _whole_chips(labels, chip_px)
         np.copyto(labels[box], found, where=taken[box])
         for granule, mask in given:
             where = blank_mask(reader.shape)
@@ -60,20 +59,11 @@ def landcover(offers: Sequence[Offer], settings: LandCover, reader: Reader, chip
     return Made(arrays={"lulc": labels}, covered=labels != NODATA, patchy=True, contributions=tuple(contributions))
 
 
-def _whole_chips(labels: NDArray[np.uint8], chip_px: int) -> NDArray[np.bool_]:
+def _empty_chips(labels: NDArray[np.uint8], chip_px: int) -> NDArray[np.bool_]:
     """Pixels (y, x) of the chips that have no label yet."""
     rows, columns = (side // chip_px for side in labels.shape)
     empty = (labels == NODATA).reshape(rows, chip_px, columns, chip_px).all(axis=(1, 3))
     return np.kron(empty, np.ones((chip_px, chip_px), np.bool_))
-
-
-def _box_of_empty(labels: NDArray[np.uint8], chip_px: int) -> Box | None:
-    """Smallest box around the chips without a label; None where all have some."""
-    empty = _whole_chips(labels, chip_px)
-    if not empty.any():
-        return None
-    rows, columns = np.flatnonzero(empty.any(axis=1)), np.flatnonzero(empty.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 Given = list[tuple[Granule, NDArray[np.bool_]]]

@@ -10,7 +10,7 @@ from rsprep.config import EarthEngine, Layer, Origin, make_config
 from rsprep.job.supplies import PRODUCT_OF, layer_definitions
 from rsprep.settings import make_settings
 from rsprep.sources.asking import Asked
-from rsprep.sources.definition import SourceDefinition, list_definitions, load_definition
+from rsprep.sources.definition import list_definitions, load_definition
 from rsprep.sources.listing import refusal
 
 STAND_INS: Mapping[str, str] = {"aoi": "0,0,1,1", "out": "chips"}
@@ -35,10 +35,6 @@ class Lineup:
     def names(self) -> tuple[str, ...]:
         """Names of the sources, in the order of `asked`."""
         return tuple(one.definition.name for one in self.asked)
-
-    def definition(self, name: str) -> SourceDefinition:
-        """The definition of one of the sources."""
-        return self.asked[self.names.index(name)].definition
 
 
 def all_sources(settings: Mapping[str, Any]) -> Lineup:

@@ -13,7 +13,7 @@ from rsprep.config import Sentinel2
 from rsprep.granule import Granule
 from rsprep.job.ahead import begun_ahead
 from rsprep.job.made import Contribution, Made
-from rsprep.job.passes import Blank, Observation, Pass, lay
+from rsprep.job.passes import Blank, Observation, Pass, box_of, lay
 from rsprep.job.reader import Reader, blank_mask, facts_of, nearest_crs_first
 from rsprep.job.sky import sky_band
 from rsprep.products.acquisitions import by_date
@@ -91,7 +91,7 @@ class Optical:
         if sky is None:
             return self.reader.everything
         useful = best.improved_by(date, sky)
-        return _box_of(useful, self.chip_px)
+        return box_of(useful, self.chip_px)
 
     def _ranks_by_scene(self) -> NDArray[np.int16]:
         """Without a scene classification: passes by the cloud cover that their items tell, then by date."""
@@ -229,15 +229,3 @@ def _mask_onto(shape: tuple[int, int], mask: NDArray[np.bool_], box: Box) -> NDA
     whole = blank_mask(shape)
     whole[box] = mask
     return whole
-
-
-def _box_of(mask: NDArray[np.bool_], chip_px: int) -> Box | None:
-    """Smallest box of whole chips around the True pixels; None where there are none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-
-    def whole(first: int, last: int) -> slice:
-        return slice(first // chip_px * chip_px, (last // chip_px + 1) * chip_px)
-
-    return whole(int(rows[0]), int(rows[-1])), whole(int(columns[0]), int(columns[-1]))

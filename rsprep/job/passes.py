@@ -82,3 +82,15 @@ def within(part: Box, box: Box) -> Box:
     """Rows and columns of the block, of a part that counts from the corner of `box`."""
     rows, columns = (slice(side.start + by.start, side.stop + by.start) for side, by in zip(part, box, strict=True))
     return rows, columns
+
+
+def box_of(mask: NDArray[np.bool_], chip_px: int) -> Box | None:
+    """Smallest box of whole chips around the True pixels; None where there are none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+
+    def whole(first: int, last: int) -> slice:
+        return slice(first // chip_px * chip_px, (last // chip_px + 1) * chip_px)
+
+    return whole(int(rows[0]), int(rows[-1])), whole(int(columns[0]), int(columns[-1]))

@@ -130,9 +130,11 @@ def make_layers(task: ShardTask, reader: Reader) -> tuple[dict[str, Made], dict[
 
     def labels() -> Made:
         offers = [
-            Offer(source=one.source, rules=one.expect(LandCoverProduct), granules=tuple(those))
+            Offer(
+                rules=one.expect(LandCoverProduct),
+                granules=tuple(granule for granule in granules["landcover"] if granule.source == one.source),
+            )
             for one in supplies["landcover"]
-            for those in [[granule for granule in granules["landcover"] if granule.source == one.source]]
         ]
         return landcover(offers, config.landcover, reader, config.grid.chip_size)
 

@@ -62,7 +62,7 @@ def test_wrong_probabilities_cost_the_chips_of_their_granule_only(tmp_path: Path
     with ThreadPoolExecutor(2) as pool:
         reader = Reader(block=BLOCK, accesses={"planted": FileAccess()}, pool=pool)
         made = landcover(
-            [Offer(source="planted", rules=RULES, granules=(good, percent))],
+            [Offer(rules=RULES, granules=(good, percent))],
             LandCover(method="probability"),
             reader,
             16,
