@@ -47,7 +47,7 @@ class RsUNet(nn.Module):
         start_small(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        skips = self._encoded(x)
+        skips = self.pyramid(x)
         x = skips.pop()
         for block in self.decoder:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
@@ -57,13 +57,10 @@ class RsUNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """The deepest map, (B, 8·width, y/32, x/32)."""
-        return self._encoded(x)[-1]
+        return self.pyramid(x)[-1]
 
-    def refuses(self, size: int) -> None:
-        """Raise ModelError `odd-size` where an image of `size` pixels does not go through."""
-        refuse_odd(size, size, divisor=32, least=32, what="RS-UNet")
-
-    def _encoded(self, x: Tensor) -> list[Tensor]:
+    def pyramid(self, x: Tensor) -> list[Tensor]:
+        """The maps of all encoder levels, finest first: (B, min(2^n, 8)·width, y / 2^n, x / 2^n) for n = 0 to 5."""
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ModelError(
                 "unlike-image",
@@ -78,6 +75,10 @@ class RsUNet(nn.Module):
             x = block(self.pool(x) if outputs else x)
             outputs.append(x)
         return outputs
+
+    def refuses(self, size: int) -> None:
+        """Raise ModelError `odd-size` where an image of `size` pixels does not go through."""
+        refuse_odd(size, size, divisor=32, least=32, what="RS-UNet")
 
 
 def _twice(before: int, after: int) -> nn.Module:
