@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,19 @@ def some(chips: ChipIndex, keep: NDArray[np.bool_]) -> ChipIndex:
     """The chips where `keep` is True."""
     columns = {name: values[keep] for name, values in vars(chips).items() if name != "side"}
     return ChipIndex(side=chips.side, **columns)
+
+
+def shared(chips: ChipIndex, share: float) -> ChipIndex:
+    """Without a part of the train chips: that share of them stays, rounded up, and all others.
+
+    Which ones follows from their names, so that a smaller share is within a larger one.
+    """
+    train = np.flatnonzero(chips.split == "train")
+    marks = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in chips.chip_id[train].tolist()]
+    order = sorted(range(len(train)), key=lambda number: (marks[number], number))
+    keep = np.ones(len(chips), np.bool_)
+    keep[train[order[math.ceil(share * len(train)) :]]] = False
+    return some(chips, keep)
 
 
 def identity_of(chips: ChipIndex) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rsmodels.data.chips import ChipIndex, chip_index, coordinate, identity_of, read_index, some
+from rsmodels.data.chips import ChipIndex, chip_index, coordinate, identity_of, read_index, shared, some
 from rsmodels.data.fields import Field, Kind
 from rsmodels.errors import ModelError
 from rsprep.errors import StoreError
@@ -74,12 +74,13 @@ class ChipSource:
         return self.path.parent
 
     @classmethod
-    def open(cls, path: str | Path, *, splits: Sequence[str] | None = None) -> ChipSource:
+    def open(cls, path: str | Path, *, splits: Sequence[str] | None = None, share: float = 1.0) -> ChipSource:
         """Open the data set at `path`, or its ``chips.zarr``.
 
         Parameters
         ----------
         splits : keep the chips of these splits only; all by default.
+        share : keep this share of the train chips only, above 0; the others are not seen by anyone.
 
         Raises
         ------
@@ -102,6 +103,8 @@ class ChipSource:
         identity = identity_of(chips)
         if splits is not None:
             chips = some(chips, np.isin(chips.split, list(splits)))
+        if share < 1:
+            chips = shared(chips, share)
         return cls(path=store, schema=schema, identity=identity, chips=chips)
 
     def of_split(self, split: str) -> NDArray[np.int64]:

@@ -7,27 +7,18 @@ discriminator as it is now. Pixels without data are 0 in both images, so that no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from rsmodels import losses
 from rsmodels.data.batch import ChipBatch
-from rsmodels.data.fields import Field
 from rsmodels.data.normalise import Normaliser
+from rsmodels.generators.base import IMAGE, GeneratorTask, conditions_of
 from rsmodels.generators.settings import GanSettings
-from rsmodels.metrics.image import ImageScores
-from rsmodels.nets.conditions import Condition
 from rsmodels.nets.patch import PatchDiscriminator
-from rsmodels.report.pictures import error_map, paint
-from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
-
-IMAGE = "image"
-SCORES = ("psnr", "ssim", "sam", "mse")
+from rsmodels.tasks.base import Networks, Phase
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,15 +34,7 @@ class Pair:
     """(B, 1, y, x) bool."""
 
 
-def conditions_of(normaliser: Normaliser, names: Iterable[str]) -> tuple[Condition, ...]:
-    """What the networks have to know of the fields that an image is generated from."""
-    return tuple(
-        Condition(name=name, channels=normaliser.channels(name), classes=normaliser.field(name).kind == "classes")
-        for name in names
-    )
-
-
-class GanTask:
+class GanTask(GeneratorTask):
     """Any generator of conditions, against a patch discriminator.
 
     Parameters
@@ -61,24 +44,19 @@ class GanTask:
     generator : conditions to an image in [-1, 1].
     """
 
-    kind: Kind = "generator"
-    main = "generator"
-    headline: tuple[str, Literal["higher", "lower"]] = ("psnr", "higher")
+    settings: GanSettings
 
     def __init__(self, settings: GanSettings, normaliser: Normaliser, generator: nn.Module) -> None:
-        self.settings = settings
-        self.normaliser = normaliser
         conditions = conditions_of(normaliser, settings.conditions)
         discriminator = PatchDiscriminator(conditions, normaliser.channels(IMAGE), settings.discriminator)
-        self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
-        self.fields: tuple[Field, ...] = tuple(normaliser.field(name) for name in (IMAGE, *settings.conditions))
+        super().__init__(settings, normaliser, {"generator": generator, "discriminator": discriminator})
         critic = Phase(name="discriminator", networks=("discriminator",), optimiser=settings.discriminator_optimiser)
         maker = Phase(name="generator", networks=("generator",), optimiser=settings.generator_optimiser)
         self.phases = (critic, maker) if settings.losses.adversarial_weight else (maker,)
 
     def begin(self, networks: Networks, batch: ChipBatch) -> Pair:
         """Generate once for both phases."""
-        conditions = self._conditions(batch)
+        conditions = self.conditions(batch)
         valid = batch.valid[IMAGE]
         fake = networks["generator"](conditions)
         return Pair(
@@ -120,68 +98,5 @@ class GanTask:
                 total = total + weights.feature_matching * parts["features"]
         return total, parts
 
-    def predict(self, network: nn.Module, batch: ChipBatch) -> Tensor:
-        """(B, C, y, x) in [-1, 1]: without dropout; batch norm with the statistics that the settings name."""
-        own = batch_statistics(network) if self.settings.statistics == "batch" else nullcontext()
-        with in_mode(network, training=False), own:
-            image: Tensor = network(self._conditions(batch))
-        return image.float()
-
-    def score(self, network: nn.Module, batches: Iterable[ChipBatch]) -> dict[str, float]:
-        """PSNR, SSIM, spectral angle and squared error against the real images."""
-        scores = ImageScores(data_range=1.0)
-        for batch in batches:
-            made, real, valid = self.predict(network, batch), batch.values[IMAGE], batch.valid[IMAGE]
-            scores.update(
-                self.normaliser.unit(IMAGE, made),
-                self.normaliser.unit(IMAGE, real),
-                valid,
-                self.normaliser.physical(IMAGE, made),
-                self.normaliser.physical(IMAGE, real),
-            )
-        found = scores.compute()
-        return {name: found[name] for name in SCORES}
-
-    def panels(
-        self, network: nn.Module, batch: ChipBatch, colours: Mapping[str, Sequence[str]]
-    ) -> tuple[tuple[str, ...], Rows]:
-        """Conditions, real image, generated image and where they differ."""
-        made, real, valid = self.predict(network, batch), batch.values[IMAGE], batch.valid[IMAGE]
-        shown = [
-            paint(
-                self.normaliser.field(name),
-                batch.values[name],
-                self.normaliser,
-                valid=batch.valid[name],
-                colours=colours,
-            )
-            for name in self.settings.conditions
-        ]
-        image = self.normaliser.field(IMAGE)
-        shown += [paint(image, values, self.normaliser, valid=valid) for values in (real, made)]
-        units = zip(self.normaliser.unit(IMAGE, made), self.normaliser.unit(IMAGE, real), valid, strict=True)
-        shown.append([error_map(one, other, ok) for one, other, ok in units])
-        columns = (*self.settings.conditions, "real", "generated", "difference")
-        return columns, [
-            (str(key.slot), list(row)) for key, row in zip(batch.chips, zip(*shown, strict=True), strict=True)
-        ]
-
-    def _conditions(self, batch: ChipBatch) -> dict[str, Tensor]:
-        return {name: batch.values[name] for name in self.settings.conditions}
-
     def _reflectance(self, image: Tensor) -> Tensor:
         return self.normaliser.physical(IMAGE, image)
-
-
-@contextmanager
-def batch_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch norm with the statistics of the batch, and its running ones left as they are."""
-    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [(layer.training, layer.momentum) for layer in layers]
-    for layer in layers:
-        layer.training, layer.momentum = True, 0.0
-    try:
-        yield
-    finally:
-        for layer, (training, momentum) in zip(layers, before, strict=True):
-            layer.training, layer.momentum = training, momentum

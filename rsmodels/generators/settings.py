@@ -26,16 +26,12 @@ class Losses(Section):
     sam: float = Field(0.0, ge=0, description="weight of the spectral angle")
 
 
-class GanSettings(RunSettings):
-    """Settings that the conditional generators share."""
+class GeneratorSettings(RunSettings):
+    """Settings that all generators share."""
 
     image: str | None = Field(None, description="variable that is generated; null: s2, else image")
     bands: tuple[str, ...] | None = Field(None, description="bands of it, in this order; null: all")
     conditions: tuple[ConditionName, ...] = Field(CONDITIONS, min_length=1, description="what it is generated from")
-    generator_optimiser: Optimiser = Optimiser()
-    discriminator_optimiser: Optimiser = Optimiser()
-    discriminator: PatchNetwork = PatchNetwork()
-    losses: Losses = Losses()
     statistics: Literal["running", "batch"] = Field(
         "running",
         description="what batch norm uses to generate: the averages of training, or the batch's own as pix2pix did",
@@ -47,6 +43,15 @@ class GanSettings(RunSettings):
         if len(set(conditions)) != len(conditions):
             raise ValueError("a condition is named twice")
         return conditions
+
+
+class GanSettings(GeneratorSettings):
+    """Settings of generators that are trained as pix2pix is."""
+
+    generator_optimiser: Optimiser = Optimiser()
+    discriminator_optimiser: Optimiser = Optimiser()
+    discriminator: PatchNetwork = PatchNetwork()
+    losses: Losses = Losses()
 
 
 class Pix2PixSettings(GanSettings):

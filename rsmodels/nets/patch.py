@@ -50,6 +50,10 @@ class PatchDiscriminator(nn.Module):
                 spectral(layer)
 
     def forward(self, values: Mapping[str, Tensor], image: Tensor) -> list[Tensor]:
+        return self.features(self.beside(values, image))
+
+    def beside(self, values: Mapping[str, Tensor], image: Tensor) -> Tensor:
+        """Conditions and image as one tensor (n·B, channels, y, x)."""
         height, width = image.shape[-2:]
         self.refuses(height)
         self.refuses(width)
@@ -61,7 +65,10 @@ class PatchDiscriminator(nn.Module):
                 value=f"{image.shape[0]} images, {told.shape[0]} of conditions",
                 remedy="one image for each chip, or a whole number of them",
             )
-        x = torch.cat([torch.cat([told] * (image.shape[0] // told.shape[0])), image], dim=1)
+        return torch.cat([torch.cat([told] * (image.shape[0] // told.shape[0])), image], dim=1)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Output of every layer for what :meth:`beside` gives."""
         features = []
         for layer in self.layers:
             x = layer(x)

@@ -96,8 +96,8 @@ class Task(Protocol):
         """The loss of a phase, and its parts by name for the log."""
         ...
 
-    def predict(self, network: nn.Module, batch: ChipBatch) -> Tensor:
-        """What the main network makes of a batch, in the mode that is stored with it."""
+    def predict(self, network: nn.Module, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
+        """What the main network makes of a batch, in the mode that is stored with it; of `noise` if it takes any."""
         ...
 
     def score(self, network: nn.Module, batches: Iterable[ChipBatch]) -> dict[str, float]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
-from rsmodels.generators.gan import GanTask, conditions_of
+from rsmodels.generators.base import conditions_of
+from rsmodels.generators.gan import GanTask
 from rsmodels.generators.settings import Pix2PixSettings, RsSpadeSettings
 from rsmodels.nets.rs_spade import RsSpadeGenerator
 from rsmodels.nets.unet import UNetGenerator

@@ -65,8 +65,9 @@ class SegmentationTask:
         entropy = cross_entropy(state, seen_labels(batch), weights)
         return entropy, {"cross_entropy": entropy}
 
-    def predict(self, network: nn.Module, batch: ChipBatch) -> Tensor:
+    def predict(self, network: nn.Module, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
         """Logits (B, K, y, x), with the running statistics of training."""
+        del noise  # it draws none
         with in_mode(network, training=False):
             logits: Tensor = network(batch.values[IMAGE])
         return logits.float()

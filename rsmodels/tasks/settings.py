@@ -46,6 +46,7 @@ class RunSettings(Section):
     data: tuple[str, ...] = Field(min_length=1, description="data sets to train on", examples=[["chips"]])
     out: str = Field(min_length=1, description="folder of the run", examples=["run"])
     ratio: tuple[int, ...] = Field((), description="chips of each data set in a batch's stream; equal unless told")
+    share: float = Field(1.0, gt=0, le=1, description="share of the first data set's train chips that is trained on")
     split: Split = Field("train", description="split that is trained on")
     validate_on: Split | None = Field("val", description="split of the first data set that is scored; null for none")
     seed: int = Field(0, description="everything random follows from it")

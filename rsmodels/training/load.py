@@ -17,6 +17,7 @@ from rsmodels.data.lineage import FILE_NAME as SEEN
 from rsmodels.data.lineage import Seen
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
+from rsmodels.nets.noise import NoiseForm
 from rsmodels.tasks.base import Kind, Task
 from rsmodels.tasks.models import resolve
 from rsmodels.tasks.settings import RunSettings
@@ -54,15 +55,35 @@ class Trained:
         """What a batch must hold."""
         return self.task.fields
 
-    def generate(self, batch: ChipBatch) -> Tensor:
+    @property
+    def noise(self) -> NoiseForm | None:
+        """What a generator draws for each chip; None for one that makes one image of given conditions."""
+        form: NoiseForm | None = getattr(self.network, "noise", None)
+        return form
+
+    def generate(self, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
         """(B, C, y, x) float32 on the CPU, normalised: the image that a generator makes of a batch's conditions.
+
+        Parameters
+        ----------
+        noise : (B, ...) as ``self.noise.seeded(seeds)`` draws it; without it, it follows from each chip's place in its
+            store: the same chips give the same images. A generator that draws none has no use for it.
 
         Raises
         ------
-        ModelError : ``not-a-generator``.
+        ModelError : ``not-a-generator``, ``no-noise``.
         """
         self._require("generator")
-        return self._predict(batch)
+        if noise is None:
+            return self._predict(batch)
+        if self.noise is None:
+            raise ModelError(
+                "no-noise",
+                "this generator draws no noise: it makes one image of given conditions",
+                value=f"{self.path}: {self.settings.model}",
+                remedy="leave the noise out, or take a stochastic generator such as csebgan",
+            )
+        return self._predict(batch, noise)
 
     def segment(self, batch: ChipBatch) -> Tensor:
         """(B, K, y, x) float32 logits on the CPU.
@@ -75,10 +96,10 @@ class Trained:
         return self._predict(batch)
 
     @torch.no_grad()
-    def _predict(self, batch: ChipBatch) -> Tensor:
+    def _predict(self, batch: ChipBatch, *more: Tensor) -> Tensor:
         moved = batch.to(self.device, channels_last=self.settings.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
-            return self.task.predict(self.network, moved).cpu()
+            return self.task.predict(self.network, moved, *more).cpu()
 
     def _require(self, kind: Kind) -> None:
         if self.kind != kind:

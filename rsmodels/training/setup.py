@@ -16,7 +16,7 @@ from rsmodels.data.normalise import Normaliser
 from rsmodels.data.order import Stream
 from rsmodels.data.source import ChipSource, check_alike, field
 from rsmodels.errors import ModelError
-from rsmodels.generators.settings import GanSettings
+from rsmodels.generators.settings import GeneratorSettings
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
 from rsmodels.tasks.segmentation import SegmentationSettings
@@ -50,7 +50,8 @@ def gather(settings: RunSettings) -> Material:
     StoreError, ModelError : a data set cannot be read, lacks a field, differs from the others, or holds synthetic chips
         that come from chips which the others hold out (``saw-held-out``).
     """
-    sources = tuple(ChipSource.open(path) for path in settings.data)
+    shares = (settings.share, *(1.0 for _ in settings.data[1:]))
+    sources = tuple(ChipSource.open(path, share=share) for path, share in zip(settings.data, shares, strict=True))
     if len({source.identity for source in sources}) < len(sources):
         raise ModelError(
             "same-data-set",
@@ -81,7 +82,7 @@ def gather(settings: RunSettings) -> Material:
 
 def fields_of(settings: RunSettings, source: ChipSource) -> tuple[Field, ...]:
     """The fields that the model needs, as the first data set has them."""
-    if isinstance(settings, GanSettings):
+    if isinstance(settings, GeneratorSettings):
         image = field(source, "image", settings.image, settings.bands)
         return (image, *(field(source, name) for name in settings.conditions))
     if isinstance(settings, SegmentationSettings):
