@@ -18,10 +18,16 @@ def register(app: typer.Typer) -> None:
 def downstream(
     real: Annotated[str | None, typer.Option(help="Data set of real chips; its held-out chips judge.")] = None,
     synthetic: Annotated[
-        str | None, typer.Option(help="Data set of synthetic chips. Without it only the True runs are made, for now.")
+        list[str] | None,
+        typer.Option(help="Data set of synthetic chips; several are mixed in one by one. Without: only True, for now."),
     ] = None,
     out: Annotated[str | None, typer.Option(help="Folder of the runs, the figures and the report.")] = None,
-    ratio: Annotated[str | None, typer.Option(help="Real and synthetic chips of the mix.  [default: 1:1]")] = None,
+    ratio: Annotated[
+        str | None, typer.Option(help="Real and synthetic chips of the mix, or sizes.  [default: 1:1]")
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the real train chips to train on.  [default: 1]")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Runs of each kind.  [default: 3]")] = None,
     match: Annotated[
         str | None,
@@ -41,12 +47,14 @@ def downstream(
 
     Same settings and seeds, at equal updates and at equal passes over the real chips; judged on real held-out chips
     only. Gains come with the interval over the seeds. --out holds every run, downstream.json and report.html.
+    Several synthetic data sets, each with a --synthetic of its own, are compared with one True.
 
     Example:
 
         rsmodels downstream --real chips --synthetic synthetic --preset tiny --out downstream
 
-    The same command again goes on where it stopped. Options override the recipe given by --config.
+    The same command again goes on where it stopped, also with more data sets or seeds. Options override the recipe
+    given by --config.
     """
     from rsmodels.downstream import words
     from rsmodels.downstream.compare import compare
@@ -54,7 +62,7 @@ def downstream(
 
     values: dict[str, Any] = read_config(config) if config else {}
     override(values, real=real, synthetic=synthetic, out=out, ratio=ratio, seeds=seeds, match=match, preset=preset)
-    override(values, steps=steps, epochs=epochs, split=split)
+    override(values, steps=steps, epochs=epochs, split=split, share=share)
     override_section(values, "train", bands=names(bands), batch=batch, precision=precision, device=device)
     with watcher() as progress:
         found = compare(values, progress=progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ from rsmodels.errors import ModelError
 from rsmodels.evaluation.evaluate import RECORD as FIGURES
 from rsmodels.evaluation.evaluate import EvaluateSettings, evaluate_model
 from rsmodels.records import as_json, number
+from rsmodels.tasks.segmentation import LABEL
+from rsmodels.training import checkpoint
 from rsmodels.training.load import load
 from rsmodels.training.run import train
+from rsmodels.training.save import saved_normaliser
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import dump_config, make_settings
@@ -42,7 +46,7 @@ class Comparison:
 
 
 def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progress | None = None) -> Comparison:
-    """Train RS-UNet on real chips alone and on the mix, several seeds each, and judge all runs on real held-out chips.
+    """Train RS-UNet on real chips alone and on each mix, several seeds each, and judge all runs on held-out real chips.
 
     Each run is a folder as `rsmodels train` makes it; the same call goes on with what is missing. Judged is the last
     checkpoint of a run: none is picked by its score.
@@ -65,7 +69,7 @@ def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progr
         for seed in range(checked.seed, checked.seed + checked.seeds)
         for arm in chosen.arms
     ]
-    record = _record(checked, chosen, runs)
+    record = _record(checked, chosen, runs, home)
     watcher.stage("report")
     write_text(home / CONFIG, dump_config(checked))
     write_text(home / RECORD, as_json(record))
@@ -104,7 +108,7 @@ def _judged(run: Path, real: ChipSource, split: str, device: str, watcher: Progr
     return evaluate_model(trained, real, make_settings(EvaluateSettings, how), progress=watcher).record
 
 
-def _record(settings: DownstreamSettings, chosen: Plan, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _record(settings: DownstreamSettings, chosen: Plan, runs: Sequence[dict[str, Any]], home: Path) -> dict[str, Any]:
     """All figures; nothing in it depends on when or where it was made."""
     of = {arm.key: [run for run in runs if run["arm"] == arm.key] for arm in chosen.arms}
     scores = {key: {name: [run["figures"][name] for run in some] for name in SCORES} for key, some in of.items()}
@@ -114,10 +118,9 @@ def _record(settings: DownstreamSettings, chosen: Plan, runs: Sequence[dict[str,
         for key, some in of.items()
     }
     return {
-        "format": 1,
-        "real": _data(chosen.real) | {"judged_on": settings.split},
-        "synthetic": None if chosen.synthetic is None else _data(chosen.synthetic),
-        "ratio": list(settings.ratio),
+        "format": 2,
+        "real": _data(chosen.real) | {"judged_on": settings.split, "share": settings.share},
+        "synthetic": [made.record() for made in chosen.synthetic],
         "seeds": list(range(settings.seed, settings.seed + settings.seeds)),
         "confidence": settings.confidence,
         "batch": chosen.settings.batch,
@@ -125,6 +128,8 @@ def _record(settings: DownstreamSettings, chosen: Plan, runs: Sequence[dict[str,
             {
                 "key": arm.key,
                 "title": arm.title,
+                "synthetic": arm.synthetic,
+                "ratio": list(arm.ratio),
                 "steps": arm.steps,
                 "passes": arm.passes,
                 "scores": {name: asdict(spread(values)) for name, values in scores[arm.key].items()},
@@ -139,9 +144,22 @@ def _record(settings: DownstreamSettings, chosen: Plan, runs: Sequence[dict[str,
             }
             for arm in chosen.arms[1:]
         },
-        "classes": [{key: one[key] for key in ("name", "colour", "support")} for one in runs[0]["classes"]],
+        "classes": _classes(runs[0], chosen, settings, home),
         "runs": list(runs),
     }
+
+
+def _classes(run: Mapping[str, Any], chosen: Plan, settings: DownstreamSettings, home: Path) -> list[dict[str, Any]]:
+    """Name, colour and pixels of each class, judged and trained on.
+
+    Counted where the normaliser of the first True run was fitted: on all real train chips, or 2,000 of them.
+    """
+    counts = saved_normaliser(checkpoint.find(chosen.arms[0].folder(settings.seed, home))).class_counts(LABEL)
+    total = int(counts.sum())
+    return [
+        {key: one[key] for key in ("name", "colour", "support")} | {"share": int(count) / total if total else math.nan}
+        for one, count in zip(run["classes"], counts, strict=True)
+    ]
 
 
 def _gains(

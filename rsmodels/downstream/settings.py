@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -10,22 +11,35 @@ from rsprep.errors import ConfigError
 from rsprep.settings import Section
 
 DECIDED = frozenset(
-    {"model", "preset", "data", "out", "ratio", "split", "seed", "steps", "epochs", "max_steps", "max_time"}
+    {"model", "preset", "data", "out", "ratio", "share", "split", "seed", "steps", "epochs", "max_steps", "max_time"}
 )
 """Keys of a run that the comparison sets itself."""
+SIZES: Final = "sizes"
+_RATIO = "real and synthetic chips as two whole numbers above 0, such as 1:1, or the word sizes"
+
+
+def name_of(path: str) -> str:
+    """Name of the data set in this folder, or whose store this is."""
+    place = Path(path).absolute()
+    return place.parent.name if place.suffix == ".zarr" else place.name
 
 
 class DownstreamSettings(Section):
-    """A comparison of True and Mix."""
+    """A comparison of True and Mix, or of True and several mixes."""
 
     LISTED_BY: ClassVar[str] = "rsmodels config downstream"
 
     real: str = Field(min_length=1, description="data set of real chips; its val and test splits judge both")
-    synthetic: str | None = Field(None, description="data set of synthetic chips; null: only True is trained, for now")
+    synthetic: tuple[str, ...] = Field(
+        (), description="data sets of synthetic chips, each mixed in by itself; none: only True is trained, for now"
+    )
     out: str = Field(
         min_length=1, description="folder of the runs, the figures and the report", examples=["downstream"]
     )
-    ratio: tuple[int, int] = Field((1, 1), description="real and synthetic chips of the mix")
+    ratio: tuple[int, int] | Literal["sizes"] = Field(
+        (1, 1), description="real and synthetic chips of the mix; sizes: as many as there are of each"
+    )
+    share: float = Field(1.0, gt=0, le=1, description="share of the real train chips that is trained on")
     seeds: int = Field(3, ge=1, description="runs of each kind; an interval needs two")
     seed: int = Field(0, ge=0, description="the first seed; the others follow it")
     match: Literal["steps", "epochs", "both"] = Field(
@@ -38,17 +52,42 @@ class DownstreamSettings(Section):
     confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals of the gains")
     train: dict[str, Any] = Field({}, description="further settings of all runs, as `rsmodels config segmentation` has")
 
+    @field_validator("synthetic", mode="before")
+    @classmethod
+    def _several(cls, synthetic: object) -> object:
+        """One path as a list of one."""
+        return () if synthetic is None else (synthetic,) if isinstance(synthetic, str) else synthetic
+
+    @field_validator("synthetic")
+    @classmethod
+    def _named_apart(cls, synthetic: tuple[str, ...]) -> tuple[str, ...]:
+        names = [name_of(path) for path in synthetic]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(
+                "same-name",
+                "two synthetic data sets have one name, and each kind of run is named after its data set",
+                value=", ".join(twice),
+                remedy="name each data set once, and call their folders differently",
+            )
+        return synthetic
+
     @field_validator("ratio", mode="before")
     @classmethod
     def _parts(cls, ratio: object) -> object:
         """``"1:1"`` as (1, 1)."""
-        return tuple(ratio.split(":")) if isinstance(ratio, str) else ratio
+        if isinstance(ratio, str) and ratio != SIZES:
+            parts = ratio.split(":")
+            if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+                raise ValueError(_RATIO)
+            return tuple(parts)
+        return ratio
 
     @field_validator("ratio")
     @classmethod
-    def _positive(cls, ratio: tuple[int, int]) -> tuple[int, int]:
-        if min(ratio) < 1:
-            raise ValueError("real and synthetic chips as two whole numbers above 0, such as 1:1")
+    def _positive(cls, ratio: tuple[int, int] | Literal["sizes"]) -> tuple[int, int] | Literal["sizes"]:
+        if ratio != SIZES and min(ratio) < 1:
+            raise ValueError(_RATIO)
         return ratio
 
     @field_validator("train")

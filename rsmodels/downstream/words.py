@@ -16,15 +16,29 @@ def headline(record: Mapping[str, Any]) -> str:
     if not gains:
         score = record["arms"][0]["scores"]["miou"]["mean"]
         return f"Real chips alone: mIoU {number(score)}"
-    arm = next(one for one in record["arms"] if one["key"] in gains)
+    arm = _first(record)
     gain = gains[arm["key"]]["scores"]["miou"]
-    how = arm["title"].removeprefix("Mix, at ").removeprefix("Mix, ")
+    called, how = arm["title"].split(", ", 1)
+    among = "" if len(record["synthetic"]) == 1 else f", the most of {len(record['synthetic'])} mixes"
     found = f"mIoU {signed(gain['mean'])} at {how}"
     if gain["n"] < 2:
-        return f"Mix against True: {found}, one seed"
+        return f"{called} against True: {found}, one seed{among}"
     if not gain["clear"]:
-        return f"Mix against True: {found}, not clear of chance over {gain['n']} seeds"
-    return f"Mix {'gains' if gain['mean'] > 0 else 'loses'}: {found}, over {gain['n']} seeds"
+        return f"{called} against True: {found}, not clear of chance over {gain['n']} seeds{among}"
+    return f"{called} {'gains' if gain['mean'] > 0 else 'loses'}: {found}, over {gain['n']} seeds{among}"
+
+
+def _first(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mix that the headline tells of: of those in the first way of comparing, the one with the largest gain."""
+    gains = record["gains"]
+    mixes = [arm for arm in record["arms"] if arm["key"] in gains]
+    way = mixes[0]["title"].rsplit(", ", 1)[1]
+    alike: list[Mapping[str, Any]] = [arm for arm in mixes if arm["title"].endswith(way)]
+    return max(alike, key=lambda arm: _or_least(gains[arm["key"]]["scores"]["miou"]["mean"]))
+
+
+def _or_least(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 def score_table(record: Mapping[str, Any]) -> Table:
@@ -55,18 +69,26 @@ def gain_table(record: Mapping[str, Any]) -> Table:
     return header, rows
 
 
+def by_score(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The classes in decreasing order of True's IoU; those without one last."""
+    scores = record["arms"][0]["classes"]
+    return sorted(record["classes"], key=lambda one: -_or_least(scores[one["name"]]["mean"]))
+
+
 def class_table(record: Mapping[str, Any]) -> Table:
-    """IoU of each class in each kind of run, and the gains."""
+    """Each class in decreasing order of True's IoU: share of the train pixels, IoU in each kind of run, and gains."""
     mixes = [arm for arm in record["arms"] if arm["key"] in record["gains"]]
     ways = [f"gain, {arm['title'].removeprefix('Mix, ')}" for arm in mixes]
-    header = ("class", "pixels judged", *(arm["title"] for arm in record["arms"]), *ways)
+    header = ("class", "of train pixels", "pixels judged", *(arm["title"] for arm in record["arms"]), *ways)
     rows = []
-    for one in record["classes"]:
+    for one in by_score(record):
         name = one["name"]
         scores = [_mean(arm["classes"][name]) for arm in record["arms"]]
         gains = [record["gains"][arm["key"]]["classes"][name] for arm in mixes]
-        gained = [f"{signed(gain['mean'])} {interval(gain)}".strip() for gain in gains]
-        rows.append((name.replace("_", " "), f"{one['support']:,}", *scores, *gained))
+        gained = [
+            " ".join(part for part in (signed(g["mean"]), interval(g), percent(g, "({})")) if part) for g in gains
+        ]
+        rows.append((name.replace("_", " "), share(one["share"]), f"{one['support']:,}", *scores, *gained))
     return header, rows
 
 
@@ -92,13 +114,13 @@ def explained(record: Mapping[str, Any]) -> str:
     real, n = record["real"], len(record["seeds"])
     chips = real["chips"]
     split = real["judged_on"]
+    part = "" if real["share"] == 1 else f" (a share of {real['share']:g})"
     text = (
         f"Judged on the {chips[split]:,} {split} chips of the real data set, one confusion matrix a run, its last "
-        f"checkpoint. Trained on {chips['train']:,} real chips"
+        f"checkpoint. Trained on {chips['train']:,} real chips{part}"
     )
-    if record["synthetic"] is not None:
-        made, share = record["synthetic"]["chips"]["train"], ":".join(map(str, record["ratio"]))
-        text += f", Mix also on {made:,} synthetic ones, {share}; batches of {record['batch']}"
+    if record["synthetic"]:
+        text += f", Mix also on {_mixed_in(record)}; batches of {record['batch']}"
     text += f". Scores are means over {n} seed{'' if n == 1 else 's'}"
     if n > 1:
         text += " ± standard deviation"
@@ -106,7 +128,22 @@ def explained(record: Mapping[str, Any]) -> str:
             text += "; intervals are Student's, of the differences seed by seed"
     elif record["gains"]:
         text += ": no interval"
-    return f"{text}."
+    beyond = [one for one in record["synthetic"] if one["beyond_share"]]
+    told = "".join(
+        f" Behind {one['name']} are {one['beyond_share']:,} real train chips that True was not given"
+        f" (it was made from a share of {one['share']:g})."
+        for one in beyond
+    )
+    return f"{text}.{told}"
+
+
+def _mixed_in(record: Mapping[str, Any]) -> str:
+    """``82 synthetic ones, 1:1``, or a list of the data sets."""
+    ratios = {arm["synthetic"]: ":".join(map(str, arm["ratio"])) for arm in record["arms"]}
+    parts = [(one["name"], f"{one['chips']['train']:,}", ratios[one["name"]]) for one in record["synthetic"]]
+    if len(parts) == 1:
+        return f"{parts[0][1]} synthetic ones, {parts[0][2]}"
+    return "synthetic ones: " + ", ".join(f"{chips} of {name}, {ratio}" for name, chips, ratio in parts)
 
 
 def as_text(table: Table) -> str:
@@ -135,9 +172,18 @@ def interval(gain: Mapping[str, Any]) -> str:
     return "" if math.isnan(gain["low"]) else f"[{signed(gain['low'])}, {signed(gain['high'])}]"
 
 
+def percent(gain: Mapping[str, Any], form: str = "{}") -> str:
+    """``+1.2 %``, the relative gain; nothing where there is none."""
+    return "" if math.isnan(gain["relative"]) else form.format(f"{gain['relative']:+.1f} %")
+
+
+def share(value: float) -> str:
+    """``12.3 %``."""
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %" if value >= 0.001 or not value else "< 0.1 %"
+
+
 def _gain(gain: Mapping[str, Any]) -> Sequence[str]:
-    relative = "–" if math.isnan(gain["relative"]) else f"{gain['relative']:+.1f} %"
-    return signed(gain["mean"]), interval(gain) or "–", relative, str(gain["n"])
+    return signed(gain["mean"]), interval(gain) or "–", percent(gain) or "–", str(gain["n"])
 
 
 def _mean(found: Mapping[str, float]) -> str:

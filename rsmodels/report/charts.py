@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from rsmodels.report.sections import BarsSection, LinesSection, Series
 from rsprep.report import svg
 
-SERIES_COLOURS = ("#1b3a5f", "#d9822b", "#2fa58b", "#8c3b6f", "#8a8f98", "#c9b037")
-"""Six, and five dashes: thirty lines before two are alike."""
+SERIES_COLOURS = (
+    "#1b3a5f", "#d9822b", "#2fa58b", "#8c3b6f", "#8a8f98", "#c9b037", "#b5473c", "#6fa3d8", "#4d5a2a",
+)  # fmt: skip
+"""Nine, and five dashes: forty-five lines before two are alike."""
 DASHES = ("none", "7 3", "3 2", "9 3 2 3", "14 3 2 3 2 3")
 MOST_POINTS = 800
 """A line of more points keeps the first, least, largest and last of each of this quarter of parts: spikes stay."""

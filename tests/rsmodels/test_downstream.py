@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import rsprep
 from rsmodels.cli.main import main
 from rsmodels.data.lineage import FILE_NAME, seen_by
 from rsmodels.data.source import ChipSource
@@ -27,6 +28,7 @@ from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.errors import ModelError
 from rsmodels.evaluation.evaluate import evaluate_model
 from rsmodels.synth.job import synth_augment
+from rsmodels.training.load import load
 from rsmodels.training.run import train
 from rsprep.errors import ConfigError
 from rsprep.settings import make_settings
@@ -59,10 +61,12 @@ def synthetic(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return synthesise(tiny_dataset, tmp_path_factory.mktemp("synthetic"))
 
 
-def settings(real: Path, synthetic: Path | None, out: Path, **changes: Any) -> DownstreamSettings:
+def settings(real: Path, synthetic: Path | list[Path] | None, out: Path, **changes: Any) -> DownstreamSettings:
     values: dict[str, Any] = {"real": str(real), "out": str(out), "steps": 1, "seeds": 1, "train": SMALL}
-    if synthetic is not None:
-        values["synthetic"] = str(synthetic)
+    if isinstance(synthetic, list):
+        values["synthetic"] = [str(path) for path in synthetic]
+    elif synthetic is not None:
+        values["synthetic"] = str(synthetic)  # one path will do for a list of one
     return make_settings(DownstreamSettings, values | changes)
 
 
@@ -114,6 +118,7 @@ def test_a_class_that_is_nowhere_in_a_run_leaves_its_pair_out() -> None:
         ({"epochs": 3}, (8, 8, 15), (3.2, 1.6, 3)),  # 60 chips in batches of 8, and 120
         ({"steps": 10, "ratio": "1:2"}, (10, 10, 30), (4, 4 / 3, 4)),
         ({"steps": 10, "ratio": "2:1"}, (10, 10, 15), (4, 8 / 3, 4)),
+        ({"steps": 10, "ratio": "sizes"}, (10, 10, 20), (4, 2, 4)),
     ],
 )
 def test_mix_has_as_many_updates_or_as_many_passes(
@@ -121,7 +126,7 @@ def test_mix_has_as_many_updates_or_as_many_passes(
 ) -> None:
     chosen = plan(settings(tiny_dataset, synthetic, Path("nowhere"), **{"steps": 0, **changes}))
     assert chosen.real.of_split("train").size == CHIPS
-    assert [arm.key for arm in chosen.arms] == ["true", "mix-steps", "mix-epochs"]
+    assert [arm.key for arm in chosen.arms] == ["true", "mix-synthetic-steps", "mix-synthetic-epochs"]
     assert tuple(arm.steps for arm in chosen.arms) == steps
     assert tuple(arm.passes for arm in chosen.arms) == pytest.approx(passes)
 
@@ -129,7 +134,7 @@ def test_mix_has_as_many_updates_or_as_many_passes(
 @pytest.mark.parametrize("match", ["steps", "epochs"])
 def test_one_of_the_two_can_be_chosen(match: str, tiny_dataset: Path, synthetic: Path) -> None:
     chosen = plan(settings(tiny_dataset, synthetic, Path("nowhere"), match=match))
-    assert [arm.key for arm in chosen.arms] == ["true", f"mix-{match}"]
+    assert [arm.key for arm in chosen.arms] == ["true", f"mix-synthetic-{match}"]
 
 
 def test_runs_differ_in_data_seed_and_length_only(tiny_dataset: Path, synthetic: Path) -> None:
@@ -138,6 +143,69 @@ def test_runs_differ_in_data_seed_and_length_only(tiny_dataset: Path, synthetic:
     assert true["batch"] == SMALL["batch"]  # over the preset's
     for mix in mixes:
         assert {key for key in mix if mix[key] != true.get(key)} <= {"data", "ratio", "steps", "out"}
+
+
+@pytest.fixture(scope="module")
+def twice(tiny_dataset: Path, synthetic: Path) -> Path:
+    """Twice as many chips by the same generator."""
+    home = synthetic.parent
+    values = {"data": str(tiny_dataset), "checkpoint": str(home / "generator"), "device": "cpu", "n": "2x"}
+    return synth_augment({**values, "out": str(home / "twice"), "catalog": str(home / "catalog")}).dataset
+
+
+def test_by_sizes_a_chip_of_either_is_met_as_often(tiny_dataset: Path, synthetic: Path, twice: Path) -> None:
+    chosen = plan(settings(tiny_dataset, [synthetic, twice], Path("nowhere"), steps=12, ratio="sizes"))
+    assert [(arm.key, arm.steps, arm.ratio, arm.passes) for arm in chosen.arms] == [
+        ("true", 12, (), pytest.approx(12 * 8 / CHIPS)),
+        ("mix-synthetic-steps", 12, (1, 1), pytest.approx(12 * 8 / CHIPS / 2)),
+        ("mix-synthetic-epochs", 24, (1, 1), pytest.approx(12 * 8 / CHIPS)),
+        ("mix-twice-steps", 12, (1, 2), pytest.approx(12 * 8 / CHIPS / 3)),
+        ("mix-twice-epochs", 36, (1, 2), pytest.approx(12 * 8 / CHIPS)),
+    ]
+
+
+def test_several_mixes_are_compared_with_one_true(
+    tiny_dataset: Path, synthetic: Path, twice: Path, tmp_path: Path
+) -> None:
+    one = compare(settings(tiny_dataset, [synthetic], tmp_path, match="steps", seeds=2))
+    both = compare(settings(tiny_dataset, [synthetic, twice], tmp_path, match="steps", seeds=2))
+    record, before = both.record, one.record
+    assert [run for run in record["runs"] if run["arm"] != "mix-twice-steps"] == before["runs"]  # nothing made anew
+    assert set(record["gains"]) == {"mix-synthetic-steps", "mix-twice-steps"}
+    assert [arm["title"] for arm in record["arms"]] == ["True", "+synthetic, equal steps", "+twice, equal steps"]
+    generator = load(synthetic.parent / "generator", device="cpu").manifest_hash
+    told = [(each["name"], each["chips"]["train"], each["checkpoints"]) for each in record["synthetic"]]
+    assert told == [("synthetic", CHIPS, [generator]), ("twice", 2 * CHIPS, [generator])]
+    for key in record["gains"]:
+        for k, found in enumerate(record["classes"]):
+            true, mix = (
+                [run["classes"][k]["iou"] for run in record["runs"] if run["arm"] == arm] for arm in ("true", key)
+            )
+            gain = record["gains"][key]["classes"][found["name"]]
+            assert vars(paired_gain(true, mix)) == pytest.approx(
+                {name: gain[name] for name in ("mean", "low", "high", "relative", "n")}, nan_ok=True
+            )
+    page = both.page.read_text()
+    assert "What the classes gain" in page
+    assert f"{CHIPS} of synthetic, 1:1, {2 * CHIPS} of twice, 1:1" in page
+
+
+def test_classes_are_told_by_their_share_of_the_train_pixels(
+    tiny_dataset: Path, synthetic: Path, tmp_path: Path
+) -> None:
+    record = compare(settings(tiny_dataset, synthetic, tmp_path, match="steps")).record
+    chips = rsprep.open(tiny_dataset)
+    labels = chips.isel(chip=chips.split.values == "train").lulc.values
+    known = labels[labels != 255]
+    shares = [float((known == k).mean()) for k in range(len(record["classes"]))]
+    assert [one["share"] for one in record["classes"]] == pytest.approx(shares)
+    scores = [record["arms"][0]["classes"][one["name"]]["mean"] for one in words.by_score(record)]
+    known_scores = [score for score in scores if not math.isnan(score)]
+    assert known_scores == sorted(known_scores, reverse=True)
+    assert all(math.isnan(score) for score in scores[len(known_scores) :])
+    header, rows = words.class_table(record)
+    assert header[:2] == ("class", "of train pixels")
+    assert rows[0][1] == f"{100 * words.by_score(record)[0]['share']:.1f} %"
 
 
 # -- what is refused ------------------------------------------------------------------------------
@@ -175,6 +243,8 @@ def test_a_planted_test_chip_among_the_parents_is_refused(tiny_dataset: Path, sy
         ({"train": {"learning_rate": 3}}, "unknown-key"),
         ({"ratio": "1:0"}, "bad-ratio"),
         ({"ratio": "1"}, "bad-ratio"),
+        ({"ratio": "size"}, "bad-ratio"),
+        ({"share": 0}, "bad-share"),
         ({"steps": 1, "epochs": 1}, "how-long"),
         ({"steps": 0}, "how-long"),
     ],
@@ -184,6 +254,11 @@ def test_wrong_settings_are_named(changes: Mapping[str, Any], name: str, tiny_da
         compare(settings(tiny_dataset, None, tmp_path / "out", **changes))
     assert caught.value.slug == name
     assert not (tmp_path / "out").exists()
+
+
+def test_two_data_sets_of_one_name_are_refused(tiny_dataset: Path) -> None:
+    with pytest.raises(ConfigError, match="same-name"):
+        settings(tiny_dataset, [Path("a/made"), Path("b/made")], Path("nowhere"))
 
 
 def test_both_data_sets_are_what_they_are_called(tiny_dataset: Path, synthetic: Path, tmp_path: Path) -> None:
@@ -228,8 +303,8 @@ def test_a_stopped_comparison_goes_on_to_the_same_end(
         compare(wanted)
     assert not (tmp_path / "out" / "downstream.json").exists()
     stopped = compare(wanted).record
-    assert trained[:3] == ["true-seed0", "mix-steps-seed0", "true-seed1"]
-    assert trained[3:] == ["true-seed0", "mix-steps-seed0", "true-seed1", "mix-steps-seed1"]
+    assert trained[:3] == ["true-seed0", "mix-synthetic-steps-seed0", "true-seed1"]
+    assert trained[3:] == ["true-seed0", "mix-synthetic-steps-seed0", "true-seed1", "mix-synthetic-steps-seed1"]
     assert len(judged) == len(set(judged)) == 4  # what is judged is not judged again
     straight = compare(wanted.model_copy(update={"out": str(tmp_path / "straight")})).record
     for one in (stopped, straight):
@@ -240,14 +315,14 @@ def test_a_stopped_comparison_goes_on_to_the_same_end(
 
 def test_true_alone_is_a_beginning_that_mix_goes_on_from(tiny_dataset: Path, synthetic: Path, tmp_path: Path) -> None:
     alone = compare(settings(tiny_dataset, None, tmp_path / "out"))
-    assert alone.record["synthetic"] is None
+    assert alone.record["synthetic"] == []
     assert alone.record["gains"] == {}
     assert "Real chips alone" in alone.page.read_text()
     both = compare(settings(tiny_dataset, synthetic, tmp_path / "out", match="steps"))
     assert both.record["runs"][0] == alone.record["runs"][0]
-    assert set(both.record["gains"]) == {"mix-steps"}
+    assert set(both.record["gains"]) == {"mix-synthetic-steps"}
     written = json.loads((tmp_path / "out" / "downstream.json").read_text())
-    assert written["gains"]["mix-steps"]["scores"]["miou"]["low"] is None  # of one seed
+    assert written["gains"]["mix-synthetic-steps"]["scores"]["miou"]["low"] is None  # of one seed
     assert "no interval" in words.explained(both.record)
 
 
@@ -274,6 +349,7 @@ def test_other_settings_of_the_runs_are_refused(tiny_dataset: Path, tmp_path: Pa
 def test_the_headline_claims_what_the_interval_shows(mix: list[float], headline: str) -> None:
     gain = paired_gain([0.50, 0.51, 0.52][: len(mix)], mix)
     record = {
+        "synthetic": [{}],
         "arms": [{"key": "true", "title": "True"}, {"key": "mix-steps", "title": "Mix, equal steps"}],
         "gains": {"mix-steps": {"scores": {"miou": vars(gain) | {"clear": gain.clear}}}},
     }

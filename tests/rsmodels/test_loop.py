@@ -98,8 +98,8 @@ def test_true_saw_real_chips_alone_and_mix_both(loop: Loop) -> None:
     passes = 12 * 8 / chips
     assert steps == {
         "true": (12, pytest.approx(passes)),
-        "mix-steps": (12, pytest.approx(passes / 2)),
-        "mix-epochs": (24, pytest.approx(passes)),
+        "mix-synthetic-steps": (12, pytest.approx(passes / 2)),
+        "mix-synthetic-epochs": (24, pytest.approx(passes)),
     }
 
 
@@ -137,7 +137,7 @@ def test_curves_have_the_scores_of_the_log(loop: Loop) -> None:
     logs = [
         list(read_lines(loop.home / "downstream" / run["folder"]))
         for run in loop.record["runs"]
-        if run["arm"] == "mix-epochs"
+        if run["arm"] == "mix-synthetic-epochs"
     ]
     scored = [[line["step"] for line in log if line["kind"] == "validation"] for log in logs]
     assert scored == [list(range(2, 25, 2))] * SEEDS
