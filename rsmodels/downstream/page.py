@@ -91,6 +91,7 @@ def _relative(record: Mapping[str, Any], ranked: Sequence[Mapping[str, Any]]) ->
         series={title: [some["classes"][one["name"]]["relative"] for one in ranked] for title, some in gains.items()},
         colours=[one["colour"] for one in ranked],
         x_label="gain in IoU over True, percent of True's",
+        first=1,  # True is the first of the charts before this one
         decimals=1,
         note="In the same order. A class that True hardly finds gains many percent with little; see the table.",
     )

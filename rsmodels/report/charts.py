@@ -144,7 +144,7 @@ def _bar(
     start, end = sorted((at(0.0), at(value)))
     written = f"{value:.{section.decimals}f}"
     title = svg.tag("title", f"{section.groups[g]}, {name}: {written}")
-    colour = SERIES_COLOURS[s % len(SERIES_COLOURS)]
+    colour = SERIES_COLOURS[(section.first + s) % len(SERIES_COLOURS)]
     drawn = [
         svg.tag("rect", title, x=start, y=top + 1, width=max(end - start, 0.8), height=thick - 2, fill=colour),
     ]

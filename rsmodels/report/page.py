@@ -112,7 +112,8 @@ def _block(section: Section) -> dict[str, Any]:
         }
         return {**block, **drawn, "left_out": charts.left_out(section)}
     if isinstance(section, BarsSection):
-        keys = [(charts.bar_key(i), name) for i, name in enumerate(section.series)] if len(section.series) > 1 else []
+        named = enumerate(section.series, section.first)
+        keys = [(charts.bar_key(i), name) for i, name in named] if len(section.series) > 1 or section.first else []
         return {
             **block,
             "kind": "chart",

@@ -78,6 +78,8 @@ class BarsSection:
     colours: Sequence[str] = ()
     """A chip of colour before each group's name, or none at all."""
     x_label: str = ""
+    first: int = 0
+    """Number of the first series' colour: in two charts of a page one colour can stand for one thing."""
     top: float | None = None
     """End of the axis; by default the next round number. A bar beyond it is an error."""
     decimals: int = 3

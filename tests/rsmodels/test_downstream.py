@@ -208,6 +208,24 @@ def test_classes_are_told_by_their_share_of_the_train_pixels(
     assert rows[0][1] == f"{100 * words.by_score(record)[0]['share']:.1f} %"
 
 
+def test_a_share_of_the_real_chips_is_trained_on_and_what_lies_behind_the_others_is_told(
+    tiny_dataset: Path, synthetic: Path, tmp_path: Path
+) -> None:
+    """The synthetic chips are made from all train chips, by a generator that saw all of them."""
+    found = compare(settings(tiny_dataset, synthetic, tmp_path, match="steps", share=0.5, ratio="sizes"))
+    some = ChipSource.open(tiny_dataset, share=0.5)
+    kept = set(some.chips.chip_id[some.chips.split == "train"])
+    assert 0 < len(kept) < CHIPS
+    assert found.record["real"]["chips"]["train"] == len(kept)
+    assert found.record["synthetic"][0]["beyond_share"] == CHIPS - len(kept)
+    assert f"{CHIPS - len(kept)} real train chips that True was not given" in words.explained(found.record)
+    shared = math.gcd(len(kept), CHIPS)
+    assert found.record["arms"][1]["ratio"] == [len(kept) // shared, CHIPS // shared]
+    for run in found.record["runs"]:
+        seen = load(tmp_path / run["folder"]).parents[0]
+        assert (seen["name"], seen["chips"]) == ("tiny", len(kept))
+
+
 # -- what is refused ------------------------------------------------------------------------------
 
 

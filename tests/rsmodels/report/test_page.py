@@ -189,6 +189,13 @@ def bar_widths(root: ET.Element) -> list[float]:
     return [float(one.attrib["width"]) for one in root.iter("rect") if len(one)]
 
 
+def test_a_series_keeps_its_colour_in_a_chart_without_those_before_it() -> None:
+    page = page_of(BarsSection(title="t", groups=("a",), series={"second": [1.0]}, first=1))
+    assert charts.SERIES_COLOURS[1] in page
+    assert charts.SERIES_COLOURS[0] not in page
+    assert "second" in page
+
+
 def test_bars_are_as_long_as_their_numbers_and_start_at_0() -> None:
     section = BarsSection(title="t", groups=("a", "b"), series={"s": [0.2, -0.4], "u": [0.4, float("nan")]})
     root = svg_of(page_of(section))
