@@ -90,7 +90,7 @@ class SemanticModulation(nn.Module):
 
     def table(self, labels: Labels) -> Tensor:
         """Γ and B of every class, (B, K + 1, 2 · channels)."""
-        gamma, beta = labels.extra[VECTORS] if self.embeddings is None else self.embeddings(noise_of(labels))
+        gamma, beta = labels.extra[VECTORS] if self.embeddings is None else self.embeddings(labels.drawn)
         scale = self.to_gamma(gamma)
         return torch.cat([scale + 1 if self.one_plus_gamma else scale, self.to_beta(beta)], dim=-1)
 
@@ -132,7 +132,7 @@ class CsebganGenerator(SemanticGenerator):
 
     def prepare(self, labels: Labels) -> None:
         if self.embeddings is not None:
-            labels.extra[VECTORS] = self.embeddings(noise_of(labels))
+            labels.extra[VECTORS] = self.embeddings(labels.drawn)
 
     def divergence(self) -> Tensor:
         """Sum over all sets of embeddings of their divergence from the standard normal."""
@@ -158,13 +158,6 @@ class FromVectors(nn.Module):
         vectors = torch.cat(labels.extra[VECTORS], dim=-1)
         started: Tensor = self.convolution(placed(vectors, labels.index(self.side)))
         return started
-
-
-def noise_of(labels: Labels) -> Tensor:
-    """What was drawn for the chips; ValueError where a caller left it out."""
-    if labels.noise is None:
-        raise ValueError("a generator that samples vectors of classes needs noise")
-    return labels.noise
 
 
 def _mlp(dim: int, channels: int) -> nn.Sequential:

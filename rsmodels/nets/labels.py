@@ -37,6 +37,13 @@ class Labels:
         """Pixels along the full map's side."""
         return int(self._index.shape[-1])
 
+    @property
+    def drawn(self) -> Tensor:
+        """The noise; ValueError where a caller left it out."""
+        if self.noise is None:
+            raise ValueError("a generator that draws needs noise, and this pass was given none")
+        return self.noise
+
     def index(self, side: int) -> Tensor:
         """(B, side, side) int64 from 0 to `classes`, which is unknown."""
         if side not in self._indices:
