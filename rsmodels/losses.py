@@ -90,6 +90,26 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
     return _mean(total, torch.where(known, weights[torch.where(known, labels, 0)], 0.0).sum())
 
 
+def perceptual(
+    fake: Sequence[Tensor], real: Sequence[Tensor], layers: Literal["pyramid", "uniform"] = "pyramid"
+) -> Tensor:
+    """Mean |fake - real| of each map of features, weighted and summed (Johnson et al. 2016; Eq. 7 of CSEBGAN).
+
+    pyramid: 1 for the last map and half as much for each before it, as in pix2pixHD; uniform: 1 for all, as the
+    paper writes it. No gradient goes through `real`.
+    """
+    count = len(fake)
+    weights = [2.0 ** (number + 1 - count) if layers == "pyramid" else 1.0 for number in range(count)]
+    apart = [F.l1_loss(a.float(), b.detach().float()) for a, b in zip(fake, real, strict=True)]
+    return torch.stack([weight * one for weight, one in zip(weights, apart, strict=True)]).sum()
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of normals (B, z) from the standard normal: sum over z, mean over the batch."""
+    mean, log_variance = mean.float(), log_variance.float()
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
+
+
 def _mean(total: Tensor, count: Tensor) -> Tensor:
     """The total by the count, the latter being the mean over processes; 0 where nothing counts."""
     count = count.detach()

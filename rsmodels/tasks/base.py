@@ -60,8 +60,12 @@ class Networks:
 
         The wrapper would wait for gradients of its own weights, and these never come.
         """
+        return self.through(self._bare[name], *arguments)
+
+    def through(self, network: nn.Module, *arguments: Any) -> Any:
+        """Call a network that is no part of the task, in the precision of those that are."""
         with self._autocast():
-            return self._bare[name](*arguments)
+            return network(*arguments)
 
 
 class Task(Protocol):
@@ -114,7 +118,7 @@ class Task(Protocol):
 class Builder(Protocol):
     """Makes a task once the data are known."""
 
-    def __call__(self, settings: Any, normaliser: Normaliser, chip_px: int) -> Task: ...
+    def __call__(self, settings: Any, normaliser: Normaliser, chip_px: int, helpers: Any) -> Task: ...
 
 
 @contextmanager

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
-from rsmodels.generators.base import conditions_of
+from rsmodels.generators.base import IMAGE, conditions_of
 from rsmodels.generators.gan import GanTask
-from rsmodels.generators.settings import Pix2PixSettings, RsSpadeSettings
+from rsmodels.generators.semantic import SemanticTask
+from rsmodels.generators.semantic_settings import CsebganSettings, SemanticSettings
+from rsmodels.generators.settings import GanSettings, GeneratorSettings, Pix2PixSettings, RsSpadeSettings
+from rsmodels.nets.csebgan import CsebganGenerator
 from rsmodels.nets.rs_spade import RsSpadeGenerator
 from rsmodels.nets.unet import UNetGenerator
 from rsmodels.tasks.base import Task
+from rsmodels.tasks.frozen import Helpers
 from rsmodels.tasks.presets import PRESETS
 from rsmodels.tasks.segmentation import SegmentationSettings, SegmentationTask
 from rsmodels.tasks.settings import RunSettings
-from rsprep.settings import make_settings
+from rsprep.settings import Section, make_settings
+
+Build = Callable[[Any, Normaliser, int, Helpers | None], Task]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,29 +34,54 @@ class Model:
     """One entry of the registry."""
 
     settings: type[RunSettings]
-    build: Callable[[Any, Normaliser, int], Task]
-    """Settings, normaliser and pixels along a chip's side to the task."""
+    build: Build
+    """Settings, normaliser, pixels along a chip's side, and what it looks through while it learns, to the task."""
     title: str
 
 
-def _pix2pix(settings: Pix2PixSettings, normaliser: Normaliser, chip_px: int) -> Task:
-    conditions = conditions_of(normaliser, settings.conditions)
-    return GanTask(
-        settings, normaliser, UNetGenerator(conditions, normaliser.channels("image"), chip_px, settings.network)
-    )
+def _paired(generator: Callable[..., nn.Module]) -> Build:
+    """A generator that is trained as pix2pix is."""
+
+    def build(settings: GanSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None) -> Task:
+        return GanTask(settings, normaliser, _generator(generator, settings, normaliser, chip_px))
+
+    return build
 
 
-def _rs_spade(settings: RsSpadeSettings, normaliser: Normaliser, chip_px: int) -> Task:
+def _painted(generator: Callable[..., nn.Module], encoder: Callable[..., nn.Module] | None = None) -> Build:
+    """A generator of a label map, with an encoder of real images if it is a variational one."""
+
+    def build(settings: SemanticSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None) -> Task:
+        made = _generator(generator, settings, normaliser, chip_px)
+        eye = None if encoder is None else encoder(normaliser.channels(IMAGE), chip_px, _network(settings))
+        return SemanticTask(settings, normaliser, made, encoder=eye, helpers=helpers)
+
+    return build
+
+
+def _generator(
+    generator: Callable[..., nn.Module], settings: GeneratorSettings, normaliser: Normaliser, chip_px: int
+) -> nn.Module:
     conditions = conditions_of(normaliser, settings.conditions)
-    return GanTask(
-        settings, normaliser, RsSpadeGenerator(conditions, normaliser.channels("image"), chip_px, settings.network)
-    )
+    return generator(conditions, normaliser.channels(IMAGE), chip_px, _network(settings))
+
+
+def _network(settings: GeneratorSettings) -> Section:
+    network: Section = settings.network  # type: ignore[attr-defined]  # every model's settings have one of their own
+    return network
+
+
+def _segmentation(
+    settings: SegmentationSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None
+) -> Task:
+    return SegmentationTask(settings, normaliser, chip_px)
 
 
 MODELS: Mapping[str, Model] = {
-    "rs-spade": Model(settings=RsSpadeSettings, build=_rs_spade, title="RS-SPADE"),
-    "pix2pix": Model(settings=Pix2PixSettings, build=_pix2pix, title="pix2pix"),
-    "segmentation": Model(settings=SegmentationSettings, build=SegmentationTask, title="RS-UNet"),
+    "rs-spade": Model(settings=RsSpadeSettings, build=_paired(RsSpadeGenerator), title="RS-SPADE"),
+    "pix2pix": Model(settings=Pix2PixSettings, build=_paired(UNetGenerator), title="pix2pix"),
+    "csebgan": Model(settings=CsebganSettings, build=_painted(CsebganGenerator), title="CSEBGAN"),
+    "segmentation": Model(settings=SegmentationSettings, build=_segmentation, title="RS-UNet"),
 }
 
 
@@ -70,7 +103,8 @@ def resolve(values: Mapping[str, Any]) -> RunSettings:
 
     Parameters
     ----------
-    values : ``model``, optionally ``preset``, and any keys of that model's settings.
+    values : ``model``, optionally ``preset`` (one name, or several of which later ones go over earlier ones, as a list
+        or with commas), and any keys of that model's settings.
 
     Raises
     ------
@@ -85,18 +119,21 @@ def resolve(values: Mapping[str, Any]) -> RunSettings:
     return make_settings(entry.settings, _over(base, given))
 
 
-def preset(name: str, chosen: str) -> dict[str, Any]:
-    """What the preset `chosen` of the model `name` sets; ModelError ``no-such-preset`` with those there are."""
+def preset(name: str, chosen: str | Sequence[str]) -> dict[str, Any]:
+    """What presets of the model `name` set, later ones over earlier; ModelError ``no-such-preset``."""
     model(name)
     known = PRESETS[name]
-    if chosen not in known:
-        raise ModelError(
-            "no-such-preset",
-            f"{name} has no preset of this name",
-            value=chosen,
-            remedy=f"one of {', '.join(known)}",
-        )
-    return dict(known[chosen])
+    merged: dict[str, Any] = {}
+    for one in [part.strip() for part in chosen.split(",")] if isinstance(chosen, str) else chosen:
+        if one not in known:
+            raise ModelError(
+                "no-such-preset",
+                f"{name} has no preset of this name",
+                value=one,
+                remedy=f"one of {', '.join(known)}",
+            )
+        merged = _over(merged, known[one])
+    return merged
 
 
 def _over(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

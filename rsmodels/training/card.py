@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import rsprep
 from rsmodels.data.normalise import Normaliser
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.training.setup import Material
+
+if TYPE_CHECKING:
+    from rsmodels.training.setup import Material
 
 _USES = {
     "generator": (

@@ -43,7 +43,7 @@ def check_resumes(run: Path, settings: RunSettings) -> None:
     now = yaml.safe_load(dump_config(settings))
     differing = [
         f"{key}: {old!r} before, {new!r} now"
-        for key, old, new in _differences(before, now)
+        for key, old, new in differences(before, now)
         if key.split(".")[0] not in NO_WEIGHT_DEPENDS_ON and key != THREADS
     ]
     if differing:
@@ -55,11 +55,12 @@ def check_resumes(run: Path, settings: RunSettings) -> None:
         )
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Keys whose values differ, sections by their own keys, with both values."""
     for key in dict.fromkeys([*before, *now]):
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _differences(old, new, f"{prefix}{key}.")
+            yield from differences(old, new, f"{prefix}{key}.")
         elif old != new:
             yield f"{prefix}{key}", old, new
 

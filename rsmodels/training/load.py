@@ -19,12 +19,11 @@ from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
 from rsmodels.nets.noise import NoiseForm
 from rsmodels.tasks.base import Kind, Task
-from rsmodels.tasks.models import resolve
+from rsmodels.tasks.models import model, resolve
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
 from rsmodels.training.device import device_of
 from rsmodels.training.save import AVERAGE, CONFIG, MODEL, PARENTS, saved_normaliser
-from rsmodels.training.setup import make_task
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +72,7 @@ class Trained:
         ------
         ModelError : ``not-a-generator``, ``no-noise``.
         """
-        self._require("generator")
+        self.require("generator")
         if noise is None:
             return self._predict(batch)
         if self.noise is None:
@@ -92,7 +91,7 @@ class Trained:
         ------
         ModelError : ``not-a-segmenter``.
         """
-        self._require("segmentation")
+        self.require("segmentation")
         return self._predict(batch)
 
     @torch.no_grad()
@@ -101,7 +100,8 @@ class Trained:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
             return self.task.predict(self.network, moved, *more).cpu()
 
-    def _require(self, kind: Kind) -> None:
+    def require(self, kind: Kind) -> None:
+        """Raise ModelError ``not-a-generator`` or ``not-a-segmenter`` where it is for something else."""
         if self.kind != kind:
             wanted = {"generator": "a generator", "segmentation": "a segmenter"}[kind]
             raise ModelError(
@@ -128,7 +128,7 @@ def load(path: str | Path, *, device: str = "auto") -> Trained:
     settings = resolve(yaml.safe_load(checkpoint.read_text(manifest, CONFIG)))
     normaliser = saved_normaliser(manifest)
     record = json.loads(checkpoint.read_text(manifest, PARENTS))
-    task = make_task(settings, normaliser, record["chip_px"])
+    task = model(settings.model).build(settings, normaliser, record["chip_px"], None)
     task.networks.load_state_dict(checkpoint.read_tensors(manifest, MODEL))
     network = task.networks[task.main]
     if AVERAGE in manifest.files:

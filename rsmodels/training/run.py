@@ -105,7 +105,7 @@ def _train(
     watcher.stage("prepare")
     normaliser = saved_normaliser(found) if found else fit_normaliser(settings, material)
     torch.manual_seed(settings.seed)  # the first weights, the same in every process
-    task = make_task(settings, normaliser, material.chip_px)
+    task = make_task(settings, normaliser, material)
     trainer = Trainer(fabric, task, settings, material.steps, run)
     if found:
         restore(trainer, found, material)

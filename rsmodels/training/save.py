@@ -16,12 +16,12 @@ from rsmodels.errors import ModelError
 from rsmodels.records import as_json, number
 from rsmodels.training import checkpoint
 from rsmodels.training.card import card
-from rsmodels.training.setup import Material
 from rsmodels.training.state import optimiser_state, restore_optimisers
 from rsprep.settings import dump_config
 
 if TYPE_CHECKING:
     from rsmodels.training.loop import Trainer
+    from rsmodels.training.setup import Material
 
 MODEL, AVERAGE, STATE, REST = "model.safetensors", "ema.safetensors", "train_state.safetensors", "train_state.json"
 NORMALISER, CONFIG, PARENTS, SCORES, CARD = "normaliser.json", "config.yaml", "parents.json", "metrics.json", "card.md"

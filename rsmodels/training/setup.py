@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
 from rsmodels.tasks.segmentation import SegmentationSettings
 from rsmodels.tasks.settings import RunSettings
+from rsmodels.training.helpers import find_helpers, make_helpers
+from rsmodels.training.load import Trained
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +37,8 @@ class Material:
     seen: Seen
     parents: tuple[dict[str, Any], ...]
     """What the checkpoint tells of each data set."""
+    helpers: Mapping[str, Trained]
+    """Trained networks that it learns from, by what they are to it."""
 
     @property
     def chip_px(self) -> int:
@@ -69,14 +73,16 @@ def gather(settings: RunSettings) -> Material:
         check_training_mix(sources, [source for source in sources if not source.chips.synthetic.all()])
     ratio = settings.ratio or (1,) * len(sources)
     stream = Stream.of(sources, ratio, settings.seed, split=settings.split, window=settings.loading.window)
+    helpers = find_helpers(settings, fields)
     steps = settings.steps or -(-stream.epoch_length * settings.epochs // settings.batch)
     return Material(
         sources=sources,
         fields=fields,
         stream=stream,
         steps=steps,
-        seen=seen_by(sources, settings.split),
+        seen=seen_by(sources, settings.split).merge(*(helper.seen for helper in helpers.values())),
         parents=tuple(_parent(source, settings.split, share) for source, share in zip(sources, ratio, strict=True)),
+        helpers=helpers,
     )
 
 
@@ -102,9 +108,10 @@ def fit_normaliser(settings: RunSettings, material: Material) -> Normaliser:
     )
 
 
-def make_task(settings: RunSettings, normaliser: Normaliser, chip_px: int) -> Task:
+def make_task(settings: RunSettings, normaliser: Normaliser, material: Material) -> Task:
     """The networks, with random weights, and what they are to achieve."""
-    return model(settings.model).build(settings, normaliser, chip_px)
+    helpers = make_helpers(settings, material.helpers, normaliser)
+    return model(settings.model).build(settings, normaliser, material.chip_px, helpers)
 
 
 def held_out(settings: RunSettings, sources: Sequence[ChipSource]) -> tuple[ChipSource, NDArray[np.int64]] | None:
