@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from rsmodels.data.fields import Field
 from rsmodels.data.lineage import Seen, refuse_leaks, seen_by
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
+from rsmodels.nets.noise import NoiseForm
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.training.load import Trained
 
@@ -45,6 +49,54 @@ def check_generator(trained: Trained, source: ChipSource) -> None:
                 value=f"{source.name}: {', '.join(map(str, here))}; the generator: {', '.join(map(str, there))}",
                 remedy="give a data set that was made like the one it was trained on",
             )
+
+
+def check_wishes(trained: Trained, settings: SynthSettings) -> None:
+    """See that the generator can do what the settings ask for.
+
+    Raises
+    ------
+    ModelError : ``no-noise``, ``no-classes``.
+    """
+    if settings.samples > 1:
+        require_noise(trained, f"samples: {settings.samples}")
+    if settings.favour_rare:
+        require_label(trained, "favour_rare")
+
+
+def label_of(fields: Sequence[Field]) -> Field | None:
+    """The map of classes that a generator takes; None without one."""
+    return next((field for field in fields if field.kind == "classes"), None)
+
+
+def require_label(trained: Trained, asked: str) -> Field:
+    """The map of classes that the generator takes; ModelError ``no-classes`` for one that takes none.
+
+    Parameters
+    ----------
+    asked : what needs it, as it was asked for.
+    """
+    label = label_of(trained.fields)
+    if label is None:
+        raise ModelError(
+            "no-classes",
+            f"{trained.settings.model} was trained without a map of classes, which {asked} needs",
+            value=str(trained.path),
+            remedy="give a generator that has land cover among its conditions",
+        )
+    return label
+
+
+def require_noise(trained: Trained, asked: str) -> NoiseForm:
+    """The noise that the generator draws; ModelError ``no-noise`` for one that makes one image of given conditions."""
+    if trained.noise is None:
+        raise ModelError(
+            "no-noise",
+            f"{trained.settings.model} draws no noise: it makes one image of given conditions",
+            value=asked,
+            remedy="leave it out, or give a generator that draws noise, such as csebgan",
+        )
+    return trained.noise
 
 
 def check_lineage(trained: Trained, source: ChipSource, settings: SynthSettings) -> Seen:

@@ -4,7 +4,8 @@ There is one family: *the class of one region is exchanged*. A connected region 
 and its radar backscatter is moved by the difference of the two classes' means, in dB and a polarisation; so its
 texture stays and its level is that of the new class. The ground is not touched: a class comes into question only where
 the region's mean slope lies within two standard deviations of what train chips show for that class, so that no lake is
-laid on a hillside. Means, deviations and how often each class is drawn are taken from train chips.
+laid on a hillside. Means, deviations and how often each class is drawn are taken from train chips. Where rare classes
+are favoured, a region only becomes a class that has fewer train pixels than its own, the rarer the more often.
 
 What it does not do: the region keeps its outline and its texture, and what surrounds it takes no notice.
 """
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from rsmodels.data.fields import Field
 from rsmodels.data.raw import ChipFields
+from rsmodels.synth.rarity import class_weights
 from rsprep.store.schema import TERRAIN_BANDS
 
 LEAST_PIXELS = 200
@@ -51,6 +53,7 @@ class ClassFigures:
     slope_mean: NDArray[np.float64]
     """(class,) degrees."""
     slope_std: NDArray[np.float64]
+    favour_rare: bool = False
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -60,8 +63,16 @@ class ClassFigures:
             enough &= np.isfinite(self.radar_mean).all(axis=1)
         return np.asarray(enough)
 
+    def chances(self, old: int) -> NDArray[np.float64]:
+        """(class,) how often a region of class `old` becomes each class, where all suit it; not normalised."""
+        if not self.favour_rare:
+            return np.where(np.arange(len(self.pixels)) == old, 0, self.pixels).astype(np.float64)
+        return np.where(self.pixels < self.pixels[old], class_weights(self.pixels), 0.0)
 
-def class_figures(reader: ChipFields, slots: NDArray[np.int64], seed: int) -> ClassFigures:
+
+def class_figures(
+    reader: ChipFields, slots: NDArray[np.int64], seed: int, *, favour_rare: bool = False
+) -> ClassFigures:
     """Read up to ``SAMPLED`` of the chips in `slots` (chosen by `seed`) and take the figures of every class."""
     label, radar, terrain = (_of_kind(reader.fields, kind) for kind in ("classes", "radar", "terrain"))
     if label is None:
@@ -95,6 +106,7 @@ def class_figures(reader: ChipFields, slots: NDArray[np.int64], seed: int) -> Cl
         radar_mean=mean[:, :bands],
         slope_mean=mean[:, bands],
         slope_std=std[:, bands],
+        favour_rare=favour_rare,
     )
 
 
@@ -117,8 +129,7 @@ def exchange(arrays: Arrays, figures: ClassFigures, seed: int) -> dict[str, NDAr
         region = connected(labels == labels[row, column], row, column)
         if not SHARES[0] <= region.mean() <= SHARES[1]:
             continue
-        weights = np.where(_fitting(arrays, region, figures), figures.pixels, 0).astype(np.float64)
-        weights[old[0]] = 0
+        weights = np.where(_fitting(arrays, region, figures), figures.chances(int(old[0])), 0.0)
         if weights.any():
             new = int(rng.choice(len(codes), p=weights / weights.sum()))
             return _exchanged(arrays, region, figures, int(old[0]), new)

@@ -7,21 +7,19 @@ trains on it can check that without the generator.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rsmodels.data.lineage import FILE_NAME, Seen
 from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
-from rsmodels.synth.checks import check_generator, check_lineage
+from rsmodels.synth.checks import check_generator, check_lineage, check_wishes, label_of
 from rsmodels.synth.edits import class_figures
+from rsmodels.synth.finish import Told, finish
 from rsmodels.synth.machine import SynthWork, conditions_of, make_synthetic
+from rsmodels.synth.nearness import apart
+from rsmodels.synth.rarity import chip_weights, class_pixels
 from rsmodels.synth.schema import clear_of, synthetic_schema
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
@@ -33,7 +31,7 @@ from rsprep.errors import BuildError
 from rsprep.finish import Outcome
 from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress, Silent
-from rsprep.report.data import SourceRow, Table
+from rsprep.report.data import SourceRow
 from rsprep.settings import make_settings
 from rsprep.stac.catalog import COLLECTION, relative_href
 from rsprep.store.schema import NOWHERE
@@ -73,20 +71,31 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
     """
     progress.stage("check lineage")
     device_of(settings.device)
-    source = ChipSource.open(settings.data)
+    source = ChipSource.open(settings.data, share=settings.share)
     trained = load(settings.checkpoint, device="cpu")
     check_generator(trained, source)
+    check_wishes(trained, settings)
     seen = check_lineage(trained, source, settings)
     conditions = conditions_of(trained.fields)
-    parents = source.of_split("train")
-    has_classes = any(field.kind == "classes" for field in conditions)
-    allowed = variations(turns=settings.turns, edits=settings.edits and has_classes)
+    parents, label = source.of_split("train"), label_of(trained.fields)
+    allowed = variations(turns=settings.turns, edits=settings.edits and label is not None, samples=settings.samples)
     count = settings.count(len(parents))
-    chips = tuple(dealt(parents, count, allowed, settings.seed))
+    progress.stage("count classes")
+    pixels = None if label is None else class_pixels(source, label, parents)
+    weights = chip_weights(pixels) if pixels is not None and settings.favour_rare else None
+    chips = tuple(dealt(parents, count, allowed, settings.seed, weights))
     figures = None
     if any(variation.edit for _, variation in chips):
         progress.stage("read classes")
-        figures = class_figures(ChipFields(source, conditions), parents, settings.seed)
+        reader = ChipFields(source, conditions)
+        figures = class_figures(reader, parents, settings.seed, favour_rare=settings.favour_rare)
+    told = Told(
+        source=source,
+        seen=seen,
+        label=label,
+        pixels=None if pixels is None else pixels.sum(axis=0),
+        apart=partial(apart, source, trained),
+    )
     return CorpusPlan(
         kind="synthetic",
         title="Synthetic chips",
@@ -95,19 +104,20 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
         settings=settings,
         inputs={"data": source.identity, "split": "train", "checkpoint": trained.manifest_hash},
         schema=synthetic_schema(source, trained.fields, count),
-        chips=planned(source, chips, settings.seed),
+        chips=planned(source, chips, settings.seed, noisy=trained.noise is not None),
         make=make_synthetic,
         shared=SynthWork(
             data=str(source.folder.resolve()),
             identity=source.identity,
             checkpoint=str(trained.path.resolve()),
             manifest_hash=trained.manifest_hash,
+            share=settings.share,
             device=settings.device,
             clear=clear_of(source, trained.fields),
             figures=figures,
         ),
         sources=_sources(source, trained, len(parents)),
-        finish=partial(_finish, source=source, seen=seen),
+        finish=partial(finish, told=told),
         derived_from={
             source.name: relative_href(source.folder.resolve() / COLLECTION, Path(settings.out).resolve()),
         },
@@ -116,8 +126,15 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
     )
 
 
-def planned(source: ChipSource, chips: Sequence[tuple[int, Variation]], seed: int) -> Iterator[CorpusChip]:
-    """The chips of the plan; one whose conditions lie as they do on the ground has its parent's place."""
+def planned(
+    source: ChipSource, chips: Sequence[tuple[int, Variation]], seed: int, *, noisy: bool = False
+) -> Iterator[CorpusChip]:
+    """The chips of the plan; one whose conditions lie as they do on the ground has its parent's place.
+
+    Parameters
+    ----------
+    noisy : the generator draws noise, whose seed is recorded then; else the seed of the edit is.
+    """
     index, lon, lat = source.chips, source.column("lon"), source.column("lat")
     at = {int(slot): number for number, slot in enumerate(index.slot)}
     for slot, variation in chips:
@@ -133,29 +150,33 @@ def planned(source: ChipSource, chips: Sequence[tuple[int, Variation]], seed: in
                 lat=float(lat[number]),
             )
         short = parent if len(parent) <= _LONGEST_PARENT else f"{parent[:_LONGEST_PARENT]}-{digest[:8]}"
+        edit_seed = variation.edit_seed(seed, digest)
         payload = {
             "slot": slot,
             "parent": parent,
             "digest": digest,
             "element": variation.element,
             "edit": variation.edit,
-            "noise_seed": variation.seed(seed, digest),
+            "sample": variation.sample,
+            "edit_seed": edit_seed,
+            "noise_seed": variation.noise_seed(seed, digest) if noisy else edit_seed,
         }
         yield CorpusChip(chip_id=f"{short}.{variation.name}", split="train", payload=payload, place=place)
 
 
 def refuse_equal(journal: JournalView) -> dict[str, str]:
-    """Chips to leave out because their conditions are those of another: two all-water chips of a flat sea, say.
+    """Chips to leave out because their conditions and image are those of another: two of a flat sea, say.
 
     Raises
     ------
-    BuildError : ``equal-chips`` where one image was made of conditions that differ.
+    BuildError : ``equal-chips`` where one image was made of conditions that differ, ``equal-samples`` where it was made
+        with noise that differs.
     """
-    first: dict[str, tuple[str, str]] = {}
+    first: dict[str, tuple[str, str, Any]] = {}
     again: dict[str, str] = {}
     for chip in journal.chips("committed"):
-        image, conditions = chip.stats["image"], chip.stats["conditions"]
-        name, before = first.setdefault(image, (chip.chip_id, conditions))
+        image, conditions, noise = chip.stats["image"], chip.stats["conditions"], chip.stats["noise"]
+        name, before, drawn = first.setdefault(image, (chip.chip_id, conditions, noise))
         if name == chip.chip_id:
             continue
         if conditions != before:
@@ -164,6 +185,14 @@ def refuse_equal(journal: JournalView) -> dict[str, str]:
                 "the generator made the same image of different conditions: it does not look at them",
                 value=f"{name} and {chip.chip_id}",
                 remedy="train the generator further, and look at its samples; then make a data set with another --out",
+            )
+        if noise != drawn and chip.stats["valid_fraction"]:
+            raise BuildError(
+                "equal-samples",
+                "the generator made the same image with different noise: it does not look at it",
+                value=f"{name} and {chip.chip_id}",
+                remedy="train the generator further, or take one with `--samples 1` that makes other images of other "
+                "conditions; with another --out",
             )
         again[chip.chip_id] = SAME_CONDITIONS
     return again
@@ -180,19 +209,3 @@ def _sources(source: ChipSource, trained: Trained, parents: int) -> tuple[Source
             note=f"checkpoint {trained.manifest_hash[:16]}, trained on {real}",
         ),
     )
-
-
-def _finish(dataset: Path, *, source: ChipSource, seen: Seen) -> tuple[Table, ...]:
-    """Write what generator and parents saw, and tell how the chips were varied."""
-    slots: set[int] = set()
-    used: Counter[str] = Counter()
-    with JournalView.open(dataset) as journal:
-        for chip in journal.chips("committed"):
-            slots.add(int(chip.record["payload"]["slot"]))
-            used[str(chip.stats["values"]["variation"])] += 1
-    parents: NDArray[np.bool_] = np.isin(source.chips.slot, sorted(slots))
-    everything = seen.merge(Seen.chips_of(source, parents))
-    everything.write(dataset / FILE_NAME)
-    rows = tuple((name, f"{count:,}") for name, count in used.items())
-    note = f"{len(slots):,} parents; {len(everything):,} chips that they or the generator saw are in {FILE_NAME}"
-    return (Table(title="Variations", header=("conditions", "chips"), rows=rows, note=note),)

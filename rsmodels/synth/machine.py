@@ -16,8 +16,10 @@ from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.data.fields import Field
 from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
-from rsmodels.generators.settings import GanSettings
+from rsmodels.generators.settings import GeneratorSettings
+from rsmodels.metrics.nearest import Gallery
 from rsmodels.synth.edits import ClassFigures, exchange
+from rsmodels.synth.nearness import IMAGE, gallery_of, nearest_chip
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
 from rsmodels.training.load import Trained, load
@@ -25,7 +27,6 @@ from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.errors import BuildError, StoreError
 from rsprep.store.digest import chip_digest
 
-IMAGE = "image"
 NO_REGION = "no region of the chip can take another class"
 NOT_FINITE = "the generator made numbers that are not finite"
 
@@ -41,6 +42,8 @@ class SynthWork:
     checkpoint: str
     """Folder of the checkpoint."""
     manifest_hash: str
+    share: float
+    """Of its train chips."""
     device: str
     clear: str | None
     """Variable of the synthetic store that is 1 where the image is; None without one."""
@@ -48,9 +51,9 @@ class SynthWork:
     """For edits."""
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> tuple[str | float, ...]:
         """Tells one generator with its data from another."""
-        return self.data, self.identity, self.checkpoint, self.manifest_hash, self.device
+        return self.data, self.identity, self.checkpoint, self.manifest_hash, self.share, self.device
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,11 +63,13 @@ class Machine:
     trained: Trained
     reader: ChipFields
     """Of the conditions."""
+    gallery: Gallery
+    """Of the train chips, to see how near an image comes to them."""
     alone: threading.Lock
     """The network's mode is switched while it generates: one thread at a time."""
 
 
-_machines: dict[tuple[str, ...], Machine] = {}
+_machines: dict[tuple[str | float, ...], Machine] = {}
 _loading = threading.Lock()
 
 
@@ -79,7 +84,7 @@ def machine(work: SynthWork) -> Machine:
         if work.key not in _machines:
             _machines.clear()  # one at a time: a generator may fill a GPU
             trained = load(work.checkpoint, device=work.device)
-            source = ChipSource.open(work.data)
+            source = ChipSource.open(work.data, share=work.share)
             if (trained.manifest_hash, source.identity) != (work.manifest_hash, work.identity):
                 raise BuildError(
                     "inputs-changed",
@@ -88,7 +93,8 @@ def machine(work: SynthWork) -> Machine:
                     remedy="put them back, or make another data set from what is there now",
                 )
             reader = ChipFields(source, conditions_of(trained.fields))
-            _machines[work.key] = Machine(trained=trained, reader=reader, alone=threading.Lock())
+            gallery = gallery_of(source, trained)
+            _machines[work.key] = Machine(trained=trained, reader=reader, gallery=gallery, alone=threading.Lock())
         return _machines[work.key]
 
 
@@ -108,7 +114,7 @@ def make_synthetic(batch: Batch) -> Iterator[MadeChip]:
         raise TypeError("a batch of another corpus")
     made_by = machine(work)
     run = made_by.trained.settings
-    size = 1 if isinstance(run, GanSettings) and run.statistics == "batch" else settings.batch
+    size = 1 if isinstance(run, GeneratorSettings) and run.statistics == "batch" else settings.batch
     for first in range(0, len(batch.chips), size):
         yield from _generated(batch.chips[first : first + size], made_by, work, size)
 
@@ -124,6 +130,8 @@ class _Conditions:
     raw: dict[str, NDArray[Any]]
     values: dict[str, NDArray[Any]]
     valid: dict[str, NDArray[np.bool_]]
+    seed: int
+    """Of the noise."""
 
 
 def _generated(chips: Sequence[CorpusChip], made_by: Machine, work: SynthWork, size: int) -> Iterator[MadeChip]:
@@ -137,7 +145,7 @@ def _generated(chips: Sequence[CorpusChip], made_by: Machine, work: SynthWork, s
 def _conditions(chip: CorpusChip, made_by: Machine, work: SynthWork) -> _Conditions | MadeChip:
     """Read, turn, edit and encode the conditions of a chip's parent."""
     reader, normaliser = made_by.reader, made_by.trained.normaliser
-    variation = Variation(element=chip.payload["element"], edit=chip.payload["edit"])
+    variation = _variation(chip)
     try:
         raw, _ = reader.read(chip.payload["slot"])
     except StoreError as error:
@@ -148,7 +156,7 @@ def _conditions(chip: CorpusChip, made_by: Machine, work: SynthWork) -> _Conditi
     if variation.edit:
         if work.figures is None:
             raise ValueError(f"{chip.chip_id}: an edit without figures of the classes")
-        edited = exchange(turned, work.figures, chip.payload["noise_seed"])
+        edited = exchange(turned, work.figures, chip.payload["edit_seed"])
         if edited is None:
             return MadeChip(rejected=NO_REGION)
         turned = edited
@@ -158,11 +166,12 @@ def _conditions(chip: CorpusChip, made_by: Machine, work: SynthWork) -> _Conditi
         raw=own,
         values={name: values for name, (values, _) in encoded.items()},
         valid={name: valid for name, (_, valid) in encoded.items()},
+        seed=chip.payload["noise_seed"],
     )
 
 
 def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int) -> Iterator[Image]:
-    """What the generator makes of the conditions, which are filled up to `size` chips for it."""
+    """What the generator makes of the conditions and each one's noise; it is given `size` chips, some again."""
     padded = [*conditions, *[conditions[-1]] * (size - len(conditions))]
     names = conditions[0].values
     batch = ChipBatch(
@@ -170,8 +179,10 @@ def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int) -> I
         valid={name: torch.from_numpy(np.concatenate([one.valid[name] for one in padded])) for name in names},
         chips=tuple(ChipKey(0, number) for number in range(size)),
     )
+    form = made_by.trained.noise
+    noise = None if form is None else form.seeded([one.seed for one in padded])
     with made_by.alone:
-        image = made_by.trained.generate(batch)[: len(conditions)].float().cpu()
+        image = made_by.trained.generate(batch, noise)[: len(conditions)].float().cpu()
     valid = torch.stack([flags[: len(conditions)] for flags in batch.valid.values()]).all(dim=0)
     finite = image.flatten(1).sum(dim=1).isfinite()  # one that is not spoils the sum
     image[~finite] = 0
@@ -185,7 +196,7 @@ def _made(chip: CorpusChip, conditions: _Conditions, generated: Image, made_by: 
         return MadeChip(quarantined=NOT_FINITE)
     fields = {field.name: field for field in made_by.trained.fields}
     arrays = {fields[name].variable: values for name, values in conditions.raw.items()}
-    variation = Variation(element=chip.payload["element"], edit=chip.payload["edit"])
+    variation = _variation(chip)
     stats: dict[str, Any] = {
         "valid_fraction": float(valid.mean()),
         "sources": {"parent": [chip.payload["parent"]], "generator": [work.manifest_hash]},
@@ -193,11 +204,13 @@ def _made(chip: CorpusChip, conditions: _Conditions, generated: Image, made_by: 
         f"from the conditions of {chip.payload['parent']} ({variation.name})",
         "conditions": chip_digest(arrays),
         "image": chip_digest({fields[IMAGE].variable: image}),
+        "noise": None if made_by.trained.noise is None else conditions.seed,
     }
     for field in made_by.reader.fields:
         if field.kind == "classes":
             codes, counts = np.unique(conditions.raw[field.name], return_counts=True)
             stats["class_counts"] = {str(code): int(count) for code, count in zip(codes, counts, strict=True)}
+    near, nearest = nearest_chip(made_by.gallery, made_by.trained, image, valid, variation.element)
     arrays[fields[IMAGE].variable] = image
     if work.clear is not None:
         arrays[work.clear] = valid.astype(np.uint8)
@@ -207,5 +220,11 @@ def _made(chip: CorpusChip, conditions: _Conditions, generated: Image, made_by: 
         "checkpoint": work.manifest_hash,
         "variation": variation.name,
         "noise_seed": chip.payload["noise_seed"],
+        "nearest_distance": near,
+        "nearest_id": nearest,
     }
     return MadeChip(arrays=arrays, values=values, stats=stats)
+
+
+def _variation(chip: CorpusChip) -> Variation:
+    return Variation(**{name: chip.payload[name] for name in ("element", "edit", "sample")})

@@ -21,6 +21,8 @@ COLUMNS = (
     Column(name="checkpoint", kind="string", meaning="hash of the generator's checkpoint"),
     Column(name="variation", kind="string", meaning="how the parent's conditions were varied"),
     Column(name="noise_seed", kind="int32", meaning="number from which the randomness of the variation follows"),
+    Column(name="nearest_distance", kind="float32", meaning="how far the image is from the nearest train chip, 0 to 1"),
+    Column(name="nearest_id", kind="string", meaning="that train chip; empty where none compares"),
 )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import xarray as xr
 from rasterio.errors import NotGeoreferencedWarning
 
 from rsprep.errors import StoreError
@@ -57,34 +56,45 @@ def export(
     files = []
     for chip_id in committed_chips(opened) if chips is None else chips:
         one = chip(opened, chip_id)
+        placed = int(one["epsg"]) != NOWHERE
+        place = {"crs": one.rio.crs, "transform": chip_transform(one)} if placed else {}
         for name in wanted:
             file = Path(out) / name / f"{chip_id}.tif"
-            _write(one, schema[name], file)
+            write_layer(file, one[name].to_numpy(), schema[name], **place)
             files.append(file)
     return files
 
 
-def _write(one: xr.Dataset, variable: Variable, file: Path) -> None:
-    values = one[variable.name].to_numpy()
-    values = values if values.ndim == 3 else values[np.newaxis]
+def write_layer(
+    file: str | Path, values: np.ndarray[Any, Any], variable: Variable, *, crs: Any = None, transform: Any = None
+) -> None:
+    """Write one layer of one chip as such a GeoTIFF; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    values : ([bands], y, x) in the variable's type.
+    crs, transform : where it lies; None for a picture that lies nowhere.
+    """
+    file = Path(file)
+    planes = values if values.ndim == 3 else values[np.newaxis]
+    place = {} if crs is None else {"crs": crs, "transform": transform}
     file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), appearing(file) as partial:
         # A picture that lies nowhere has no georeference, and that is no accident.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(partial, "w", **_profile(one, variable, values)) as target:
-            target.write(values)
+        with rasterio.open(partial, "w", **_profile(variable, planes), **place) as target:
+            target.write(planes)
             _describe(target, variable)
 
 
-def _profile(one: xr.Dataset, variable: Variable, values: np.ndarray[Any, Any]) -> dict[str, Any]:
-    side = min(_TILE, -(-values.shape[-1] // 16) * 16)  # TIFF tiles come in multiples of 16
+def _profile(variable: Variable, planes: np.ndarray[Any, Any]) -> dict[str, Any]:
+    side = min(_TILE, -(-planes.shape[-1] // 16) * 16)  # TIFF tiles come in multiples of 16
     return {
         "driver": "GTiff",
-        "count": values.shape[0],
-        "height": values.shape[1],
-        "width": values.shape[2],
+        "count": planes.shape[0],
+        "height": planes.shape[1],
+        "width": planes.shape[2],
         "dtype": variable.dtype,
-        **({"crs": one.rio.crs, "transform": chip_transform(one)} if int(one["epsg"]) != NOWHERE else {}),
         "nodata": variable.fill if variable.has_nodata else None,
         "tiled": True,
         "blockxsize": side,

@@ -57,8 +57,8 @@ def meddle(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Tensor], Tens
     def install(change: Callable[[Tensor], Tensor]) -> None:
         @dataclass(frozen=True, kw_only=True, eq=False)
         class Meddled(Trained):
-            def generate(self, batch: ChipBatch) -> Tensor:
-                return change(super().generate(batch))
+            def generate(self, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
+                return change(super().generate(batch, noise))
 
         monkeypatch.setattr(machine, "_machines", {})
         monkeypatch.setattr(machine, "load", lambda path, device: Meddled(**vars(load(path, device=device))))

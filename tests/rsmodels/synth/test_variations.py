@@ -48,12 +48,47 @@ def test_more_than_possible_is_refused_with_the_most() -> None:
         list(dealt(PARENTS, 81, ALL, 0))
 
 
-def test_randomness_follows_from_seed_parent_and_variation() -> None:
-    one = Variation(element=1, edit=2)
-    seeds = [one.seed(0, "a"), one.seed(1, "a"), one.seed(0, "b"), Variation(element=1, edit=3).seed(0, "a")]
+@pytest.mark.parametrize("kind", ["edit_seed", "noise_seed"])
+def test_randomness_follows_from_seed_parent_and_variation(kind: str) -> None:
+    one, other = Variation(element=1, edit=2), Variation(element=1, edit=3)
+    seeds = [getattr(one, kind)(*of) for of in ((0, "a"), (1, "a"), (0, "b"))] + [getattr(other, kind)(0, "a")]
     assert len(set(seeds)) == 4
-    assert one.seed(0, "a") == seeds[0]
+    assert getattr(one, kind)(0, "a") == seeds[0]
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+@given(parent=st.text(max_size=40), seed=st.integers(0, 9))
+def test_all_chips_of_a_parent_have_different_noise(parent: str, seed: int) -> None:
+    every = variations(turns=True, edits=True, samples=50)
+    assert len({one.noise_seed(seed, parent) for one in every}) == len(every) == 800
+
+
+def test_samples_of_one_form_have_one_edit_and_names_of_their_own() -> None:
+    every = variations(turns=True, edits=True, samples=3)
+    assert len({one.name for one in every}) == len(every) == 48
+    second = Variation(element=1, edit=2, sample=1)
+    assert second.name == "edit2-rot90-s2"
+    assert second.edit_seed(0, "a") == second.form.edit_seed(0, "a") != second.noise_seed(0, "a")
+    assert Variation(sample=2).name == "identity-s3"
+    assert Variation(sample=2).unchanged
+
+
+def test_the_mask_as_it_is_comes_first_with_all_its_samples() -> None:
+    every = variations(turns=True, edits=True, samples=3)
+    order = [one for slot, one in dealt(PARENTS, len(PARENTS) * 48, every, 0) if slot == 7]
+    assert len(set(order)) == 48
+    assert [one.name for one in order[:3]] == ["identity", "identity-s2", "identity-s3"]
+    assert [bool(one.edit) for one in order] == [False] * 24 + [True] * 24
+    assert [one.sample for one in order[3:]] == [0] * 7 + [1] * 7 + [2] * 7 + [0] * 8 + [1] * 8 + [2] * 8
+    alone = [one for slot, one in dealt(PARENTS, 80, ALL, 0) if slot == 7]
+    assert [one for one in order if not one.sample] == alone  # the first samples come as they do without others
+
+
+def test_parents_are_used_in_proportion_to_their_weights() -> None:
+    weights = np.array([1.0, 1, 2, 0, 4])
+    uses = [slot for slot, _ in dealt(PARENTS, 16, ALL, 0, weights)]
+    assert [uses.count(slot) for slot in PARENTS.tolist()] == [2, 2, 4, 0, 8]
+    assert len(set(dealt(PARENTS, 80, ALL, 0, weights))) == 80
 
 
 def settings(**values: object) -> SynthSettings:
