@@ -21,6 +21,7 @@ from rsmodels.records import as_json, number
 from rsmodels.tasks.segmentation import LABEL
 from rsmodels.training import checkpoint
 from rsmodels.training.load import load
+from rsmodels.training.named import Named
 from rsmodels.training.run import train
 from rsmodels.training.save import saved_normaliser
 from rsprep.files import write_text
@@ -82,9 +83,9 @@ def _run(
 ) -> dict[str, Any]:
     """Train one run to its end, or find it done, and judge it."""
     name = f"{arm.title}, seed {seed}"
-    train(arm.run(seed, home), progress=_Named(watcher, name))
+    train(arm.run(seed, home), progress=Named(watcher, name))
     folder = arm.folder(seed, home)
-    found = _judged(folder, chosen.real, settings.split, chosen.settings.device, _Named(watcher, name))
+    found = _judged(folder, chosen.real, settings.split, chosen.settings.device, Named(watcher, name))
     return {
         "arm": arm.key,
         "seed": seed,
@@ -188,23 +189,3 @@ def _check_folder(home: Path) -> None:
             value=str(home),
             remedy="choose another --out, or an empty folder",
         )
-
-
-class _Named:
-    """Tells stages with the run that they belong to."""
-
-    def __init__(self, watcher: Progress, name: str) -> None:
-        self._watcher = watcher
-        self._name = name
-
-    def stage(self, name: str, total: int | None = None, unit: str = "") -> None:
-        """Begin ``Mix, equal steps, seed 1: train``."""
-        self._watcher.stage(f"{self._name}: {name}", total=total, unit=unit)
-
-    def advance(self, amount: int = 1) -> None:
-        """Hand on."""
-        self._watcher.advance(amount)
-
-    def note(self, text: str) -> None:
-        """Hand on, with the run's name."""
-        self._watcher.note(f"{self._name}: {text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
@@ -22,6 +23,30 @@ def name_of(path: str) -> str:
     """Name of the data set in this folder, or whose store this is."""
     place = Path(path).absolute()
     return place.parent.name if place.suffix == ".zarr" else place.name
+
+
+def refuse_same(names: Sequence[str]) -> None:
+    """Raise ConfigError ``same-name`` where two things whose results are named after them are called alike."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            "same-name",
+            "two have one name, and what is made of each is named after it",
+            value=", ".join(twice),
+            remedy="name each once, and call them (or their folders) differently",
+        )
+
+
+def refuse_decided(given: Mapping[str, Any], decided: Collection[str], where: str, told: str) -> None:
+    """Raise ConfigError ``decided-elsewhere`` where settings of runs name keys that are set for them."""
+    found = sorted(set(decided) & given.keys())
+    if found:
+        raise ConfigError(
+            "decided-elsewhere",
+            "these keys of the runs are set for them",
+            value=", ".join(f"{where}.{key}" for key in found),
+            remedy=f"leave them out; {told}",
+        )
 
 
 class DownstreamSettings(Section):
@@ -61,15 +86,7 @@ class DownstreamSettings(Section):
     @field_validator("synthetic")
     @classmethod
     def _named_apart(cls, synthetic: tuple[str, ...]) -> tuple[str, ...]:
-        names = [name_of(path) for path in synthetic]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ConfigError(
-                "same-name",
-                "two synthetic data sets have one name, and each kind of run is named after its data set",
-                value=", ".join(twice),
-                remedy="name each data set once, and call their folders differently",
-            )
+        refuse_same([name_of(path) for path in synthetic])
         return synthetic
 
     @field_validator("ratio", mode="before")
@@ -93,12 +110,5 @@ class DownstreamSettings(Section):
     @field_validator("train")
     @classmethod
     def _not_decided(cls, train: dict[str, Any]) -> dict[str, Any]:
-        decided = sorted(DECIDED & train.keys())
-        if decided:
-            raise ConfigError(
-                "decided-elsewhere",
-                "the comparison sets these keys of its runs itself",
-                value=", ".join(f"train.{key}" for key in decided),
-                remedy="leave them out; seeds, steps, epochs, preset and ratio are keys of the comparison",
-            )
+        refuse_decided(train, DECIDED, "train", "seeds, steps, epochs, preset and ratio are keys of the comparison")
         return train
