@@ -14,7 +14,7 @@ from rsmodels.nets.conditions import Condition
 from rsmodels.nets.labels import Labels, only_classes
 from rsmodels.nets.modulation import FIRST_SPREAD
 from rsmodels.nets.norm import BatchNorm2d
-from rsmodels.nets.placing import placed
+from rsmodels.nets.placing import modulated
 from rsmodels.nets.synthesis import DecoderNetwork, SemanticGenerator, beginning
 
 
@@ -32,9 +32,8 @@ class Clade(nn.Module):
         """A row a class, unknown last: γ, then β."""
 
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
-        normed = self.norm(x)
-        gamma, beta = placed(self.gamma_beta.to(normed.dtype), labels.index(x.shape[-1])).chunk(2, dim=1)
-        return torch.addcmul(normed + beta, normed, gamma)
+        gamma, beta = self.gamma_beta.chunk(2, dim=1)
+        return modulated(self.norm(x), 1 + gamma, beta, labels.index(x.shape[-1]))
 
     @torch.no_grad()
     def start(self) -> None:

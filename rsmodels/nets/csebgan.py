@@ -14,7 +14,7 @@ from rsmodels.nets.conditions import Condition
 from rsmodels.nets.labels import Labels, only_classes
 from rsmodels.nets.noise import NoiseForm
 from rsmodels.nets.norm import BatchNorm2d
-from rsmodels.nets.placing import placed
+from rsmodels.nets.placing import modulated, placed
 from rsmodels.nets.synthesis import DecoderNetwork, SemanticGenerator, beginning, smallest
 
 FIRST_SPREAD = 0.1
@@ -83,16 +83,13 @@ class SemanticModulation(nn.Module):
         self.to_gamma, self.to_beta = (_mlp(settings.dim, channels) for _ in range(2))
 
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
-        gamma, beta = self.table(labels).to(x.dtype).chunk(2, dim=-1)
-        index = labels.index(x.shape[-1])
-        normed = self.norm(x)
-        return torch.addcmul(placed(beta, index), normed, placed(gamma, index))
+        return modulated(self.norm(x), *self.tables(labels), labels.index(x.shape[-1]))
 
-    def table(self, labels: Labels) -> Tensor:
-        """Γ and B of every class, (B, K + 1, 2 · channels)."""
+    def tables(self, labels: Labels) -> tuple[Tensor, Tensor]:
+        """Γ and B of every class, each (B, K + 1, channels)."""
         gamma, beta = labels.extra[VECTORS] if self.embeddings is None else self.embeddings(labels.drawn)
         scale = self.to_gamma(gamma)
-        return torch.cat([scale + 1 if self.one_plus_gamma else scale, self.to_beta(beta)], dim=-1)
+        return scale + 1 if self.one_plus_gamma else scale, self.to_beta(beta)
 
     @torch.no_grad()
     def start(self) -> None:

@@ -21,7 +21,7 @@ from rsmodels.nets.labels import Labels, only_classes
 from rsmodels.nets.modulation import FIRST_SPREAD
 from rsmodels.nets.noise import NoiseForm
 from rsmodels.nets.norm import BatchNorm2d
-from rsmodels.nets.placing import placed
+from rsmodels.nets.placing import modulated
 from rsmodels.nets.regions import numbered
 from rsmodels.nets.synthesis import DecoderNetwork, SemanticGenerator, beginning
 
@@ -61,10 +61,8 @@ class Inade(nn.Module):
         self.scale = nn.Parameter(torch.empty(rows, 1, 2 * channels))
 
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
-        normed = self.norm(x)
-        table = self.table(labels.drawn).flatten(1, 2).to(normed.dtype)
-        gamma, beta = placed(table, row_of_pixel(labels, x.shape[-1])).chunk(2, dim=1)
-        return torch.addcmul(normed + beta, normed, gamma)
+        gamma, beta = self.table(labels.drawn).flatten(1, 2).chunk(2, dim=-1)
+        return modulated(self.norm(x), 1 + gamma, beta, row_of_pixel(labels, x.shape[-1]))
 
     def table(self, noise: Tensor) -> Tensor:
         """γ and β of every instance, (B, classes, slots, 2 · channels), from noise (B, classes, slots, dim)."""
