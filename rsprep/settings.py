@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rsprep.errors import ConfigError
 from rsprep.strict_yaml import load_yaml
@@ -26,8 +26,29 @@ class Section(BaseModel):
     LISTED_BY: ClassVar[str] = "rsprep config"
     """The command that lists the keys."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, values: Any) -> Any:
+        """What is given of a section goes over the default of that place, which may differ from the section's own."""
+        if not isinstance(values, Mapping):
+            return values
+        merged = dict(values)
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, Section) and isinstance(merged.get(name), Mapping):
+                merged[name] = laid_over(field.default.model_dump(exclude_unset=True), merged[name])
+        return merged
+
 
 Settings = TypeVar("Settings", bound=Section)
+
+
+def laid_over(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` laid over `base`, sections key by key."""
+    merged = dict(base)
+    for key, value in given.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = laid_over(merged[key], value) if both else value
+    return merged
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

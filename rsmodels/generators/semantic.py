@@ -27,7 +27,7 @@ from rsmodels.metrics.frechet import Moments, kernel_distance
 from rsmodels.nets.multiscale import MultiscaleDiscriminator
 from rsmodels.nets.noise import drawn
 from rsmodels.nets.rs_unet import RsUNet
-from rsmodels.tasks.base import Networks, Phase
+from rsmodels.tasks.base import Networks, Phase, in_mode
 from rsmodels.tasks.frozen import Helpers
 
 
@@ -187,14 +187,17 @@ class SemanticTask(GeneratorTask):
         return parts
 
     def _conducted(self, networks: Networks, state: Painted) -> Tensor:
-        """Logits of the conductor for what was generated (Eq. 10), seen in the company that it learned in."""
+        """Logits of the conductor for what was generated (Eq. 10).
+
+        It looks as at any image, with the statistics that it has learned: with those of the batch a generator could
+        please it by moving them.
+        """
         if self.settings.conductor.kind == "frozen":
             seen: Tensor = networks.through(_there(self.helpers.conductor, "conductor"), state.fake)
             return seen
-        how = self.settings.conductor
-        company = [state.real] if how.on_real else []
-        logits: Tensor = networks.frozen("conductor", torch.cat([*company, state.fake]))
-        return logits[-len(state.fake) :]
+        with in_mode(self.networks["conductor"], training=False):
+            logits: Tensor = networks.frozen("conductor", state.fake)
+        return logits
 
     def _perceptual(self, networks: Networks, state: Painted) -> Tensor:
         """Eq. 7."""

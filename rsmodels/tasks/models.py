@@ -14,17 +14,30 @@ from rsmodels.errors import ModelError
 from rsmodels.generators.base import IMAGE, conditions_of
 from rsmodels.generators.gan import GanTask
 from rsmodels.generators.semantic import SemanticTask
-from rsmodels.generators.semantic_settings import CsebganSettings, SemanticSettings
+from rsmodels.generators.semantic_settings import (
+    CladeSettings,
+    CsebganSettings,
+    InadeSettings,
+    Pix2PixHDSettings,
+    SemanticSettings,
+    SpadeSettings,
+    VspadeSettings,
+)
 from rsmodels.generators.settings import GanSettings, GeneratorSettings, Pix2PixSettings, RsSpadeSettings
+from rsmodels.nets.clade import CladeGenerator
 from rsmodels.nets.csebgan import CsebganGenerator
+from rsmodels.nets.inade import InadeGenerator
+from rsmodels.nets.pix2pixhd import Pix2PixHDGenerator
 from rsmodels.nets.rs_spade import RsSpadeGenerator
+from rsmodels.nets.spade import SpadeGenerator
 from rsmodels.nets.unet import UNetGenerator
+from rsmodels.nets.vspade import ImageEncoder, VspadeGenerator
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.frozen import Helpers
 from rsmodels.tasks.presets import PRESETS
 from rsmodels.tasks.segmentation import SegmentationSettings, SegmentationTask
 from rsmodels.tasks.settings import RunSettings
-from rsprep.settings import Section, make_settings
+from rsprep.settings import Section, laid_over, make_settings
 
 Build = Callable[[Any, Normaliser, int, Helpers | None], Task]
 
@@ -81,6 +94,11 @@ MODELS: Mapping[str, Model] = {
     "rs-spade": Model(settings=RsSpadeSettings, build=_paired(RsSpadeGenerator), title="RS-SPADE"),
     "pix2pix": Model(settings=Pix2PixSettings, build=_paired(UNetGenerator), title="pix2pix"),
     "csebgan": Model(settings=CsebganSettings, build=_painted(CsebganGenerator), title="CSEBGAN"),
+    "spade": Model(settings=SpadeSettings, build=_painted(SpadeGenerator), title="SPADE"),
+    "vspade": Model(settings=VspadeSettings, build=_painted(VspadeGenerator, ImageEncoder), title="VSPADE"),
+    "clade": Model(settings=CladeSettings, build=_painted(CladeGenerator), title="CLADE"),
+    "inade": Model(settings=InadeSettings, build=_painted(InadeGenerator), title="INADE"),
+    "pix2pixhd": Model(settings=Pix2PixHDSettings, build=_painted(Pix2PixHDGenerator), title="pix2pixHD"),
     "segmentation": Model(settings=SegmentationSettings, build=_segmentation, title="RS-UNet"),
 }
 
@@ -116,7 +134,7 @@ def resolve(values: Mapping[str, Any]) -> RunSettings:
     base = {} if chosen is None else preset(given["model"], chosen)
     if "steps" in given or "epochs" in given:
         base = {key: value for key, value in base.items() if key not in ("steps", "epochs")}
-    return make_settings(entry.settings, _over(base, given))
+    return make_settings(entry.settings, laid_over(base, given))
 
 
 def preset(name: str, chosen: str | Sequence[str]) -> dict[str, Any]:
@@ -132,14 +150,5 @@ def preset(name: str, chosen: str | Sequence[str]) -> dict[str, Any]:
                 value=one,
                 remedy=f"one of {', '.join(known)}",
             )
-        merged = _over(merged, known[one])
-    return merged
-
-
-def _over(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` laid over `base`, sections key by key."""
-    merged = dict(base)
-    for key, value in given.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _over(merged[key], value) if both else value
+        merged = laid_over(merged, known[one])
     return merged

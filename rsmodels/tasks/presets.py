@@ -34,8 +34,8 @@ _GAN_PAPER = {"epochs": 200, "batch": 1, "bands": RGBN, "schedule": {"shape": "l
 
 # Of label-driven generators: published widths and rates are for a GPU and days; narrow nets learn faster with more.
 _SEMANTIC_TINY = {
-    "steps": 3000,
-    "batch": 8,
+    "steps": 4000,
+    "batch": 4,
     "precision": "bf16",
     "ema": 0.999,
     "save_every": 1000,
@@ -57,8 +57,8 @@ _SEMANTIC_BASE = {
     "perceptual": {"weight": 0.0},
 }
 _SEMANTIC_PAPER = {"epochs": 200, "batch": 4, "schedule": {"shape": "linear", "hold": 0.5}}
-_CONDUCTED = {"conductor_optimiser": {"lr": 1e-3}, "conductor": {"network": {"width": 12}}}
-_ABLATIONS = {
+_CONDUCTED = {"conductor_optimiser": {"lr": 1e-3}, "conductor": {"network": {"width": 8}}}
+_ABLATIONS: dict[str, Mapping[str, Any]] = {
     "without-sharing": {"network": {"share": False}},
     "without-conductor": {"conductor": {"kind": "none"}},
     "frozen-conductor": {"conductor": {"kind": "frozen"}},
@@ -66,6 +66,19 @@ _ABLATIONS = {
     "without-discriminator": {"losses": {"adversarial_weight": 0.0, "feature_matching": 0.0}},
 }
 """Table II of CSEBGAN's paper, each to be laid over another preset: ``tiny,without-sharing``."""
+
+
+def _compared(**network: Mapping[str, int]) -> dict[str, Mapping[str, Any]]:
+    """Presets of a system that CSEBGAN is measured against, of the same width; `network` is what it sets besides."""
+    base: dict[str, dict[str, Any]] = {"tiny": _SEMANTIC_TINY, "base": _SEMANTIC_BASE, "paper": _SEMANTIC_PAPER}
+    return {
+        name: {**values, "network": {**values.get("network", {}), **network.get(name, {})}}
+        for name, values in base.items()
+    }
+
+
+# Features between label map and modulation: twice the width, as in the paper.
+_HIDDEN: dict[str, dict[str, int]] = {"tiny": {"hidden": 32}, "base": {"hidden": 64}}
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "pix2pix": {
@@ -84,6 +97,11 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "paper": _SEMANTIC_PAPER,
         **_ABLATIONS,
     },
+    "spade": _compared(**_HIDDEN),
+    "vspade": _compared(tiny={"hidden": 32, "z": 64, "encoder": 16}, base={"hidden": 64, "encoder": 32}),
+    "clade": _compared(),
+    "inade": _compared(),
+    "pix2pixhd": _compared(),
     "segmentation": {
         "tiny": {
             "steps": 600,
