@@ -8,9 +8,14 @@ from pydantic import Field, model_validator
 
 from rsmodels.errors import ModelError
 from rsmodels.generators.settings import GeneratorSettings
+from rsmodels.nets.clade import CladeNetwork
 from rsmodels.nets.csebgan import CsebganNetwork
+from rsmodels.nets.inade import InadeNetwork
 from rsmodels.nets.multiscale import MultiscaleNetwork
+from rsmodels.nets.pix2pixhd import Pix2PixHDNetwork
 from rsmodels.nets.rs_unet import RsUNetNetwork
+from rsmodels.nets.spade import SpadeNetwork
+from rsmodels.nets.vspade import VspadeNetwork
 from rsmodels.tasks.settings import Optimiser
 from rsprep.errors import ConfigError
 from rsprep.settings import Section
@@ -107,3 +112,39 @@ class CsebganSettings(SemanticSettings):
     model: Literal["csebgan"] = Field("csebgan", description="what is trained")
     network: CsebganNetwork = CsebganNetwork()
     conductor: Conductor = Conductor()
+
+
+class SpadeSettings(SemanticSettings):
+    """A run of SPADE."""
+
+    model: Literal["spade"] = Field("spade", description="what is trained")
+    network: SpadeNetwork = SpadeNetwork()
+
+
+class VspadeSettings(SemanticSettings):
+    """A run of VSPADE: SPADE as a variational autoencoder."""
+
+    model: Literal["vspade"] = Field("vspade", description="what is trained")
+    network: VspadeNetwork = VspadeNetwork()
+    losses: SemanticLosses = SemanticLosses(kl=0.05)
+
+
+class CladeSettings(SemanticSettings):
+    """A run of CLADE."""
+
+    model: Literal["clade"] = Field("clade", description="what is trained")
+    network: CladeNetwork = CladeNetwork()
+
+
+class InadeSettings(SemanticSettings):
+    """A run of INADE."""
+
+    model: Literal["inade"] = Field("inade", description="what is trained")
+    network: InadeNetwork = InadeNetwork()
+
+
+class Pix2PixHDSettings(SemanticSettings):
+    """A run of pix2pixHD."""
+
+    model: Literal["pix2pixhd"] = Field("pix2pixhd", description="what is trained")
+    network: Pix2PixHDNetwork = Pix2PixHDNetwork()
