@@ -30,7 +30,7 @@ def made(tiny_dataset: Path, name: str = "rs-spade", **more: Any) -> tuple[GanTa
     fields = fields_of(settings, source)
     normaliser = Normaliser.fit([source], fields)
     torch.manual_seed(0)
-    task = model(name).build(settings, normaliser, source.schema.chip_px)
+    task = model(name).build(settings, normaliser, source.schema.chip_px, None)
     assert isinstance(task, GanTask)
     batch = next(iter(sweep(source, source.of_split("train")[:4], fields, normaliser, batch=4)))
     return task, batch

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from rsmodels.errors import ModelError
@@ -15,7 +12,6 @@ from rsmodels.tasks.models import MODELS, model, preset, resolve
 from rsmodels.tasks.presets import PRESETS
 
 WHOLE = ("tiny", "base", "paper")
-SIZES = ("tiny", "base", "paper")
 EVERY = [
     (name, chosen if chosen in WHOLE else f"tiny,{chosen}") for name, presets in PRESETS.items() for chosen in presets
 ]
@@ -53,6 +49,20 @@ def assert_holds(record: Any, wanted: Any) -> None:
             assert_holds(record[key], value)
     else:
         assert record == (list(wanted) if isinstance(wanted, tuple) else wanted)
+
+
+def test_presets_are_laid_over_one_another() -> None:
+    both = preset("csebgan", "tiny,without-real")
+    assert both == preset("csebgan", ["tiny", "without-real"])
+    assert both["conductor"] == {**PRESETS["csebgan"]["tiny"]["conductor"], "on_real": False}
+    assert PRESETS["csebgan"]["tiny"]["conductor"].keys() == {"network"}  # as it was
+
+
+def test_a_part_of_a_section_goes_over_the_default_of_its_place() -> None:
+    given = {"model": "csebgan", "data": ["a"], "out": "run", "steps": 1}
+    settings = resolve({**given, "generator_optimiser": {"lr": 0.5}, "conductor": {"weight": 2}}).model_dump()
+    assert settings["generator_optimiser"]["betas"] == (0.0, 0.9)
+    assert (settings["conductor"]["kind"], settings["conductor"]["weight"]) == ("joint", 2)
 
 
 def test_what_is_given_wins_over_the_preset() -> None:
