@@ -20,9 +20,23 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="Data set to evaluate on.")] = None,
     split: Annotated[str | None, typer.Option(help="train, val or test.  [default: test]")] = None,
     out: Annotated[str | None, typer.Option(help="Folder of the figures.  [default: evaluations/ in the run]")] = None,
-    extractor: Annotated[
+    segmenter: Annotated[
         str | None,
-        typer.Option(help="Segmentation checkpoint whose features compare the sets of real and generated images."),
+        typer.Option(help="Segmentation checkpoint that judges generated images, by its features and its classes."),
+    ] = None,
+    perceptual: Annotated[
+        str | None, typer.Option(help="What diversity is seen with: auto, segmenter, vgg or lpips.  [default: auto]")
+    ] = None,
+    vgg: Annotated[
+        str | None, typer.Option(help="Weights of VGG as safetensors; with LPIPS's linear weights it is LPIPS.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Images of a mask for its diversity.  [default: 10]")] = None,
+    pairs: Annotated[int | None, typer.Option(help="Pairs of them that are compared.  [default: 10]")] = None,
+    diversity_chips: Annotated[
+        int | None, typer.Option(help="Masks that diversity is measured on.  [default: 64]")
+    ] = None,
+    downstream: Annotated[
+        str | None, typer.Option(help="Folder of `rsmodels downstream`: what the images gained there.")
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Chips at once.  [default: 16]")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")] = None,
@@ -39,23 +53,43 @@ def evaluate(
 ) -> int:
     """Measure a trained model on chips that it has not seen.
 
-    Writes metrics.json, chips.parquet (the scores of each chip) and report.html, with pictures of some chips.
+    Writes metrics.json, chips.parquet (the scores of each chip) and report.html, with pictures of some chips. Of a
+    generator it also prints the columns by which generators are set side by side; those that need a segmenter or a
+    comparison are – without it.
 
     Example:
 
-        rsmodels evaluate run --data chips
+        rsmodels evaluate run --data chips --segmenter segmenter
     """
     from rsmodels.evaluation.evaluate import evaluate as run_evaluation
     from rsprep.settings import read_config
 
     values: dict[str, Any] = read_config(config) if config else {}
-    override(values, checkpoint=checkpoint, data=data, split=split, out=out, extractor=extractor, batch=batch)
+    override(values, checkpoint=checkpoint, data=data, split=split, out=out, segmenter=segmenter, batch=batch)
     override(values, device=device, random_chips=random_chips, allow_seen=allow_seen, allow_few=allow_few)
+    override(values, perceptual=perceptual, vgg=vgg, samples=samples, pairs=pairs, diversity_chips=diversity_chips)
+    override(values, downstream=downstream)
     with watcher() as progress:
         found = run_evaluation(values, progress=progress)
     for warning in found.record["warnings"]:
         print(f"warning: {warning}")
     for name, value in found.record["figures"].items():
         print(f"  {name:<24} {value:,}" if isinstance(value, int) else f"  {name:<24} {value:.4f}")
+    _print_table(found.record)
     print(f"report   {found.page}")
     return 0
+
+
+def _print_table(record: dict[str, Any]) -> None:
+    """Figures by which generators are compared, each with the name of what measured it."""
+    from rsmodels.evaluation.columns import COLUMNS, named_by, shown
+
+    row = record.get("table")
+    if row is None:
+        return
+    print("Beside other generators")
+    for key, title, way, _ in COLUMNS:
+        print(f"  {title + ' ' + way:<24} {shown(row, key):<10} {named_by(row, key)}".rstrip())
+    why = record["diversity"].get("why")
+    if why:
+        print(f"diversity was not measured: {why}")

@@ -22,8 +22,16 @@ from rsmodels.data.lineage import refuse_leaks
 from rsmodels.data.loader import sweep
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
-from rsmodels.evaluation.judges import GeneratorJudge, Judge, SegmenterJudge
+from rsmodels.evaluation.columns import columns, gains_of
+from rsmodels.evaluation.diversity import Draws
+from rsmodels.evaluation.drawing import Drawing
+from rsmodels.evaluation.generator import GeneratorJudge
+from rsmodels.evaluation.generator_page import generator_sections
+from rsmodels.evaluation.judges import IMAGE, Judge
 from rsmodels.evaluation.page import Panel, page_sections, page_title
+from rsmodels.evaluation.segmenter import SegmenterJudge
+from rsmodels.evaluation.sight import Sight, Which, eye_of
+from rsmodels.metrics.nearest import Gallery
 from rsmodels.records import as_json
 from rsmodels.report.page import write_page
 from rsmodels.report.pictures import colours_of
@@ -32,7 +40,7 @@ from rsprep.files import appearing, write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import Section, make_settings
 
-RECORD, CHIPS, PAGE = "metrics.json", "chips.parquet", "report.html"
+RECORD, CHIPS, DRAWN, PAGE = "metrics.json", "chips.parquet", "diversity.parquet", "report.html"
 
 
 class EvaluateSettings(Section):
@@ -44,14 +52,27 @@ class EvaluateSettings(Section):
     data: str = Field(min_length=1, description="data set to evaluate on")
     split: Literal["train", "val", "test"] = Field("test", description="split of it")
     out: str | None = Field(None, description="folder of the figures; null: evaluations/ in the run")
-    extractor: str | None = Field(
-        None, description="segmentation checkpoint whose features the distances between real and generated images use"
+    segmenter: str | None = Field(
+        None, description="segmentation checkpoint that judges generated images: by its features and by its classes"
+    )
+    perceptual: Which = Field(
+        "auto", description="what diversity is seen with; auto: vgg where weights are given, else the segmenter"
+    )
+    vgg: str | None = Field(
+        None, description="weights of VGG (safetensors, torchvision's layout); with LPIPS's linear weights it is LPIPS"
+    )
+    samples: int = Field(10, ge=2, le=1000, description="images of each mask that diversity is measured on")
+    pairs: int = Field(10, ge=1, description="random pairs of them that are compared")
+    diversity_chips: int = Field(64, ge=1, description="masks that diversity is measured on, evenly spread")
+    downstream: str | None = Field(None, description="folder of `rsmodels downstream`: what these images gained there")
+    gallery_mb: int = Field(
+        256, ge=0, description="memory for thumbnails of train chips, to find recited ones; 0: do not look"
     )
     batch: int = Field(16, ge=1, description="chips at once")
     threads: int = Field(2, ge=0, description="threads that read chips")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks are")
     random_chips: int = Field(8, ge=0, description="chips shown besides the best, the median and the worst")
-    seed: int = Field(0, description="which chips these are")
+    seed: int = Field(0, description="which chips these are, and which noise is drawn")
     allow_seen: bool = Field(False, description="evaluate also on val or test chips that the model has seen")
     allow_few: bool = Field(False, description="Fréchet distance also of too few images")
 
@@ -72,7 +93,8 @@ class Evaluation:
 def evaluate(settings: EvaluateSettings | Mapping[str, Any], *, progress: Progress | None = None) -> Evaluation:
     """Evaluate a generator or a segmenter.
 
-    Writes ``metrics.json``, ``chips.parquet`` (scores of each chip) and ``report.html``.
+    Writes ``metrics.json``, ``chips.parquet`` (scores of each chip) and ``report.html``; of a stochastic generator also
+    ``diversity.parquet`` (each mask and class, with the seeds of its noise).
 
     Parameters
     ----------
@@ -81,13 +103,14 @@ def evaluate(settings: EvaluateSettings | Mapping[str, Any], *, progress: Progre
     Raises
     ------
     ModelError : ``saw-held-out`` where the model has seen val or test chips that it is to be judged on; ``no-chips``,
-        ``no-checkpoint``, ``torn-checkpoint``, ``no-such-field``, ``unlike-bands`` and other misfits of model and data.
+        ``no-checkpoint``, ``torn-checkpoint``, ``no-such-field``, ``unlike-bands`` and other misfits of model and data;
+        ``no-lpips-weights``, ``no-comparison`` and others of what is to judge.
     StoreError : the data set cannot be read.
     """
     checked = make_settings(EvaluateSettings, settings)
     trained = load(checked.checkpoint, device=checked.device)
-    extractor = None if checked.extractor is None else load(checked.extractor, device=checked.device)
-    return evaluate_model(trained, ChipSource.open(checked.data), checked, extractor=extractor, progress=progress)
+    segmenter = None if checked.segmenter is None else load(checked.segmenter, device=checked.device)
+    return evaluate_model(trained, ChipSource.open(checked.data), checked, segmenter=segmenter, progress=progress)
 
 
 def evaluate_model(
@@ -95,14 +118,15 @@ def evaluate_model(
     source: ChipSource,
     settings: EvaluateSettings,
     *,
-    extractor: Trained | None = None,
+    segmenter: Trained | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """The same for a model and a data set that are open; see `evaluate`."""
     watcher = progress or Silent()
+    _refuse_useless(trained, segmenter, settings)
     warnings = _seen(trained, source, settings)
-    judge = _judge(trained, source, extractor, settings)
     slots = source.of_split(settings.split)
+    judge, more = _judge(trained, source, segmenter, settings)
     parts = []
     with closing(_batches(trained, source, settings.split, settings)) as batches:
         watcher.stage("evaluate", total=len(slots), unit="chips")
@@ -122,10 +146,14 @@ def evaluate_model(
             "chips": len(slots),
         },
         "seen": bool(warnings),
-        "warnings": [*warnings, *_extractor_seen(extractor, source, settings)],
+        "warnings": [*warnings, *_judge_seen(segmenter, source, settings)],
         "batch": settings.batch,
         **judge.figures(allow_few=settings.allow_few),
     }
+    drawn = None if more is None else more.measured(slots, watcher)
+    if drawn is not None:
+        record |= drawn.record
+        record["table"] = columns(record)
     out = _folder(trained, source, settings)
     out.mkdir(parents=True, exist_ok=True)
     names = _chip_names(source)
@@ -134,25 +162,56 @@ def evaluate_model(
         for role, place, images in _pictures(trained, source, settings, judge, slots, scores[judge.rank_by])
     ]
     _write_chips(out / CHIPS, slots, names, scores)
+    if drawn is not None and drawn.rows:
+        _write_table(out / DRAWN, {"chip_id": [names[slot] for slot in drawn.rows["slot"]], **drawn.rows})
     title, subtitle = page_title(record)
     sections = page_sections(record, scores, judge.columns, panels, judge.legend)
+    if drawn is not None:
+        sections[1:1] = generator_sections(record, names)
+        sections += drawn.sections
     write_page(out / PAGE, title, subtitle, sections, over="Evaluation")
     write_text(out / RECORD, as_json(record))
     return Evaluation(out=out, record=record)
 
 
-def _judge(trained: Trained, source: ChipSource, extractor: Trained | None, settings: EvaluateSettings) -> Judge:
-    colours = colours_of(source, trained.fields)
-    if trained.kind == "generator":
-        return GeneratorJudge(trained, colours, extractor)
-    if extractor is not None:
+def _refuse_useless(trained: Trained, segmenter: Trained | None, settings: EvaluateSettings) -> None:
+    """Raise ModelError ``no-use`` where what judges generated images is given for a segmenter."""
+    useless = {"segmenter": segmenter, "vgg": settings.vgg, "downstream": settings.downstream}
+    given = [name for name, value in useless.items() if value is not None]
+    if trained.kind != "generator" and given:
         raise ModelError(
             "no-use",
-            "an extractor compares generated images with real ones, and a segmenter generates none",
-            value=settings.extractor,
-            remedy="leave the extractor out",
+            f"{', '.join(given)}: for images that a generator makes, and a segmenter makes none",
+            value=str(trained.path),
+            remedy="leave it out",
         )
-    return SegmenterJudge(trained, colours)
+
+
+def _judge(
+    trained: Trained, source: ChipSource, segmenter: Trained | None, settings: EvaluateSettings
+) -> tuple[Judge, Drawing | None]:
+    """What measures the model batch by batch, and what a generator is asked besides."""
+    colours = colours_of(source, trained.fields)
+    if trained.kind != "generator":
+        return SegmenterJudge(trained, colours), None
+    sight = None if segmenter is None else Sight(trained, segmenter)
+    drawing = Drawing(
+        trained=trained,
+        colours=colours,
+        eye=eye_of(trained, sight, settings.vgg, settings.perceptual, trained.device),
+        gains=None if settings.downstream is None else gains_of(settings.downstream, trained.manifest_hash),
+        draws=Draws(samples=settings.samples, pairs=settings.pairs, seed=settings.seed),
+        masks=settings.diversity_chips,
+        batch=settings.batch,
+        read=lambda slots: _batches(trained, source, slots, settings),
+        names=_chip_names(source),
+    )
+    train = source.of_split("train")
+    gallery = None
+    if settings.gallery_mb and len(train):
+        field, memory = trained.normaliser.field(IMAGE), settings.gallery_mb * 2**20
+        gallery = Gallery.of(source, train.tolist(), field, trained.normaliser, threads=settings.threads, memory=memory)
+    return GeneratorJudge(trained, colours, sight, gallery), drawing
 
 
 def _batches(
@@ -186,16 +245,16 @@ def _seen(trained: Trained, source: ChipSource, settings: EvaluateSettings) -> l
     return []
 
 
-def _extractor_seen(extractor: Trained | None, source: ChipSource, settings: EvaluateSettings) -> list[str]:
-    """A warning where the extractor was trained on the chips whose features it is to see."""
-    if extractor is None:
+def _judge_seen(segmenter: Trained | None, source: ChipSource, settings: EvaluateSettings) -> list[str]:
+    """A warning where the segmenter was trained on the chips that it is to judge."""
+    if segmenter is None:
         return []
     try:
-        refuse_leaks(extractor.seen, source, (settings.split,), who="the extractor")
+        refuse_leaks(segmenter.seen, source, (settings.split,), who="the segmenter")
     except ModelError as error:
         if error.slug != "saw-held-out":
             raise
-        return [f"distances by features that were learned on these chips: {error.cause}"]
+        return [f"judged by a segmenter that learned from these chips: {error.cause}"]
     return []
 
 
@@ -261,7 +320,10 @@ def _write_chips(
     path: Path, slots: NDArray[np.int64], names: Mapping[int, str], scores: Mapping[str, NDArray[np.float64]]
 ) -> None:
     """A row a chip: slot, name and scores; empty where there was nothing to score."""
-    columns: dict[str, Any] = {"slot": slots, "chip_id": [names[slot] for slot in slots.tolist()], **scores}
+    _write_table(path, {"slot": slots, "chip_id": [names[slot] for slot in slots.tolist()], **scores})
+
+
+def _write_table(path: Path, columns: Mapping[str, Any]) -> None:
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
     with appearing(path) as partial:
         pq.write_table(pa.table(arrays), partial, compression="zstd")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rsmodels.cli.main import main
 from rsmodels.data.batch import ChipBatch
@@ -20,80 +19,19 @@ from rsmodels.data.loader import sweep
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.source import ChipSource, field
 from rsmodels.errors import ModelError
-from rsmodels.evaluation.evaluate import EvaluateSettings, Evaluation, evaluate_model
+from rsmodels.evaluation.evaluate import EvaluateSettings, evaluate_model
 from rsmodels.metrics.image import ImageScores
 from rsmodels.metrics.segmentation import Confusion
-from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
-from rsmodels.tasks.models import resolve
 from rsmodels.tasks.segmentation import seen_labels
-from rsmodels.training.load import Trained
 from rsprep.job.progress import Silent
+from tests.rsmodels.evaluation.planted import batches, blurred, by_network, noisy_labels, planted, run, small_unet
 
 TEST_CHIPS = 4
-
-
-class Planted:
-    """Stands in for a task: predicts what a function makes of a batch."""
-
-    phases = ()
-    main = "network"
-    headline = ("psnr", "higher")
-
-    def __init__(self, kind: str, fields: Iterable[Any], predict: Callable[[ChipBatch], Tensor]) -> None:
-        self.kind = kind
-        self.fields = tuple(fields)
-        self.networks = nn.ModuleDict()
-        self._predict = predict
-
-    def predict(self, network: nn.Module, batch: ChipBatch) -> Tensor:
-        return self._predict(batch)
 
 
 @pytest.fixture(scope="module")
 def source(tiny_dataset: Path) -> ChipSource:
     return ChipSource.open(tiny_dataset)
-
-
-def planted(
-    source: ChipSource, kind: str, predict: Callable[[ChipBatch], Tensor], network: nn.Module | None = None, **run: Any
-) -> Trained:
-    names = ("image", "landcover", "terrain") if kind == "generator" else ("image", "label")
-    fields = [field(source, name) for name in names]
-    normaliser = Normaliser.fit([source], fields)
-    model = "pix2pix" if kind == "generator" else "segmentation"
-    return Trained(
-        path=Path("run/checkpoints/step-00000500"),
-        task=Planted(kind, fields, predict),  # type: ignore[arg-type]  # only what evaluation uses
-        network=network or nn.Identity(),
-        normaliser=normaliser,
-        settings=resolve({"model": model, "data": ["x"], "out": "y", "steps": 1, **run}),
-        chip_px=source.schema.chip_px,
-        manifest_hash="0123456789abcdef" * 4,
-        parents=(),
-        seen=seen_by([source]),
-        device=torch.device("cpu"),
-    )
-
-
-def blurred(batch: ChipBatch) -> Tensor:
-    return nn.functional.avg_pool2d(batch.values["image"], 3, stride=1, padding=1).clamp(-1, 1)
-
-
-def noisy_labels(batch: ChipBatch) -> Tensor:
-    """Logits of the true classes, but the first four rows all of class 0; unknown pixels of class 3."""
-    truth = batch.values["label"].clone()
-    truth[:, :4] = 0
-    truth[truth == 255] = 3
-    return nn.functional.one_hot(truth, 9).movedim(-1, 1).float()
-
-
-def run(trained: Trained, source: ChipSource, out: Path, extractor: Trained | None = None, **values: Any) -> Evaluation:
-    settings = EvaluateSettings(checkpoint="run", data="data", out=str(out), **{"batch": 3, **values})
-    return evaluate_model(trained, source, settings, extractor=extractor)
-
-
-def batches(trained: Trained, source: ChipSource, split: str = "test") -> list[ChipBatch]:
-    return list(sweep(source, split, trained.fields, trained.normaliser, batch=8))
 
 
 def test_a_generator_gets_the_figures_of_its_images(source: ChipSource, tmp_path: Path) -> None:
@@ -122,18 +60,9 @@ def test_a_generator_gets_the_figures_of_its_images(source: ChipSource, tmp_path
     assert "http" not in re.sub(r"http://www.w3.org\S*", "", page)
 
 
-def small_unet() -> RsUNet:
-    """With weights of a size that lets something come through at its depth."""
-    torch.manual_seed(0)
-    net = RsUNet(4, 9, RsUNetNetwork(width=2))
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
-    return net.eval()
-
-
 def test_distances_tell_their_features_and_refuse_few_images(source: ChipSource, tmp_path: Path) -> None:
-    segmenter = planted(source, "segmentation", noisy_labels, network=small_unet())
+    net = small_unet()
+    segmenter = planted(source, "segmentation", by_network(net), network=net)
     # Equal where there is data; what is made of the rest must not count.
     trained = planted(source, "generator", lambda batch: batch.values["image"].where(batch.valid["image"], 0.7))
     found = run(trained, source, tmp_path / "a", segmenter).record["distances"]
@@ -149,9 +78,10 @@ def test_distances_tell_their_features_and_refuse_few_images(source: ChipSource,
     assert all(one["frechet"] > 1e-6 for one in further)
 
 
-def test_an_extractor_of_other_bands_is_refused(source: ChipSource, tmp_path: Path) -> None:
+def test_a_segmenter_of_other_bands_is_refused(source: ChipSource, tmp_path: Path) -> None:
     trained = planted(source, "generator", blurred)
-    segmenter = planted(source, "segmentation", noisy_labels, network=small_unet())
+    net = small_unet()
+    segmenter = planted(source, "segmentation", by_network(net), network=net)
     one_band = field(source, "image", None, ("B08",))
     few = replace(trained, normaliser=Normaliser.fit([source], [one_band, *trained.fields[1:]]))
     with pytest.raises(ModelError, match="unlike-bands"):

@@ -1,0 +1,120 @@
+"""What the page of an evaluation tells of a generator besides its images' likeness to the real ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rsmodels.evaluation.columns import COLUMNS, named_by, shown
+from rsmodels.report.page import BarsSection, Section, TableSection
+
+
+def generator_sections(record: Mapping[str, Any], names: Mapping[int, str]) -> list[Section]:
+    """Sections from a record; `names` of the chips by slot."""
+    sections: list[Section] = [_table(record)]
+    if record.get("segmentation", {}).get("classes"):
+        sections.append(_classes(record["segmentation"]))
+    if record["diversity"].get("classes"):
+        sections.append(_diversity(record["diversity"]))
+    if record.get("nearest"):
+        sections.append(_nearest(record["nearest"], names))
+    return sections
+
+
+def _table(record: Mapping[str, Any]) -> TableSection:
+    row = record["table"]
+    rows = [(f"{title} {way}", shown(row, key), named_by(row, key)) for key, title, way, _ in COLUMNS]
+    return TableSection(
+        title="Beside other generators",
+        header=("", "value", "by"),
+        rows=rows,
+        note=" ".join(_table_notes(record)),
+    )
+
+
+def _table_notes(record: Mapping[str, Any]) -> list[str]:
+    diversity, gains, classes = record["diversity"], record.get("downstream"), record.get("segmentation")
+    notes = ["Figures compare only where they are by the same network with the same weights."]
+    if classes is None:
+        notes.append("mIoU, FWIoU and acc of the generated images need a segmenter.")
+    elif classes.get("why"):
+        notes.append(f"No mIoU, FWIoU and acc: {classes['why']}.")
+    else:
+        real = ", ".join(f"{title} {classes['real'][key]:.4f}" for key, title, *_ in COLUMNS if key in classes["real"])
+        notes.append(f"On the real images the same segmenter reaches {real}.")
+    if diversity.get("why"):
+        notes.append(f"Diversity was not measured: {diversity['why']}.")
+    elif not diversity["stochastic"]:
+        notes.append("One image for a mask: no diversity, and nothing to draw anew.")
+    if gains:
+        notes.append(f"d-X: {gains['arm']}, {gains['seeds']} seed{'' if gains['seeds'] == 1 else 's'}.")
+    return notes
+
+
+def _classes(found: Mapping[str, Any]) -> BarsSection:
+    classes = found["classes"]
+    return BarsSection(
+        title="What a segmenter makes of the images",
+        groups=[one["name"].replace("_", " ") for one in classes],
+        series={"generated": [one["made"] for one in classes], "real": [one["real"] for one in classes]},
+        colours=[one["colour"] for one in classes],
+        x_label="intersection over union",
+        top=1.0,
+        note=f"Against the masks that the images were made from, by {found['segmenter']}; the same pixels of both.",
+    )
+
+
+def _diversity(found: Mapping[str, Any]) -> TableSection:
+    rows = [
+        (one["name"].replace("_", " "), f"{one['chips']:,}", _figure(one["csd"]), _figure(one["ocd"]))
+        for one in found["classes"]
+    ]
+    of = f"{found['chips']:,} of {found['of_chips']:,} masks, {found['samples']} images and {found['pairs']} pairs each"
+    notes = [
+        f"By {found['by']}, over {of}; mean over all: diversity {_figure(found['diversity'])}.",
+        f"Standard deviation over the images of a mask, on 0 to 1: {_figure(found['spread'])}.",
+        f"CSD and OCD are {found['mcsd_mocd']}.",
+    ]
+    if not found["by_class"]:
+        notes.append("This generator has one noise for the whole image, so that all of it was drawn anew.")
+    return TableSection(
+        title="Diversity", header=("class drawn anew", "masks", "CSD", "OCD"), rows=rows, note=" ".join(notes)
+    )
+
+
+def _nearest(found: Mapping[str, Any], names: Mapping[int, str]) -> TableSection:
+    gallery, lowest = found["gallery"], found["real"]["lowest"]
+    rows: list[Sequence[str]] = [
+        ("median, generated", _figure(found["made"]["median"])),
+        ("median, real held-out chips", _figure(found["real"]["median"])),
+        ("lowest hundredth, generated", _figure(found["made"]["lowest"])),
+        ("lowest hundredth, real held-out chips", _figure(lowest)),
+        (
+            "generated chips nearer than that",
+            "–" if _none(found["closer"]) else f"{100 * found['closer']:.1f} %",
+        ),
+    ]
+    rows += [
+        (f"{names.get(one['slot'], one['slot'])} to {one['train_chip']}", _figure(one["distance"]))
+        for one in found["nearest"]
+    ]
+    some = "" if gallery["chips"] == gallery["of_chips"] else f"{gallery['chips']:,}, evenly chosen, of "
+    return TableSection(
+        title="Nearest train chip",
+        header=("", "distance"),
+        rows=rows,
+        note=(
+            "Root of the mean squared difference of thumbnails (16 x 16 means over blocks, all bands, on 0 to 1) to "
+            f"the nearest of {some}{gallery['of_chips']:,} train chips. One that recites them is far nearer than "
+            "real chips are; a smooth image is somewhat nearer, too, whatever it shows."
+        ),
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def _none(value: float | None) -> bool:
+    return value is None or math.isnan(value)
