@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from rsmodels.downstream.compare import compare
     from rsmodels.evaluation.evaluate import evaluate
     from rsmodels.synth.job import synth_augment
+    from rsmodels.tables.job import reproduce
     from rsmodels.training.load import load
     from rsmodels.training.run import train
 
-__all__ = ["compare", "evaluate", "load", "synth_augment", "train"]
+__all__ = ["compare", "evaluate", "load", "reproduce", "synth_augment", "train"]
 
 _HOMES = {
     "compare": ("rsmodels.downstream.compare", "compare"),
     "evaluate": ("rsmodels.evaluation.evaluate", "evaluate"),
     "load": ("rsmodels.training.load", "load"),
+    "reproduce": ("rsmodels.tables.job", "reproduce"),
     "synth_augment": ("rsmodels.synth.job", "synth_augment"),
     "train": ("rsmodels.training.run", "train"),
 }

@@ -38,6 +38,7 @@ MODEL_FLOORS = [
     {"rsmodels.generators", "rsmodels.tasks"},
     {"rsmodels.training"},
     {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream"},
+    {"rsmodels.tables"},
     {"rsmodels.cli"},
 ]
 # Where rsmodels meets rsprep: the chip store, its errors and settings, and the pieces of a report; whoever writes a

@@ -10,6 +10,7 @@ COMMANDS = {
     "evaluate": "rsmodels.evaluation.evaluate:EvaluateSettings",
     "synth-augment": "rsmodels.synth.settings:SynthSettings",
     "downstream": "rsmodels.downstream.settings:DownstreamSettings",
+    "reproduce": "rsmodels.tables.settings:ReproduceSettings",
 }
 """Command to the settings that its recipe holds; `train` has those of each model."""
 
