@@ -49,3 +49,18 @@ def all_train(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "tiny_split", lambda number: "train")
         return tiny.build_tiny(tmp_path_factory.mktemp("leaky") / "leaky")
+
+
+NOISY = {
+    "model": "csebgan",
+    "network": {"width": 2, "ups": 3, "dim": 8},
+    "discriminator": {"width": 4, "downs": 2},
+    "conductor": {"network": {"width": 4}},
+    "perceptual": {"weight": 0.0},
+}
+
+
+@pytest.fixture(scope="session")
+def noisy(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator that draws noise, of the tiny data set."""
+    return train_tiny(tiny_dataset, tmp_path_factory.mktemp("noisy") / "run", **NOISY)

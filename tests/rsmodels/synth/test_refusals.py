@@ -227,6 +227,18 @@ def test_edits_need_land_cover(tiny_dataset: Path, tmp_path: Path) -> None:
     refused("model/too-many", wanted(tiny_dataset, bare, tmp_path / "synthetic", n="9x"))
 
 
+def test_samples_need_noise_and_rare_classes_need_classes(tiny_dataset: Path, run: Path, tmp_path: Path) -> None:
+    error = refused("model/no-noise", wanted(tiny_dataset, run, tmp_path / "synthetic", samples=2))
+    assert "samples: 2" in str(error)
+    bare = train_tiny(tiny_dataset, tmp_path / "run", conditions=("radar", "terrain"))
+    refused("model/no-classes", wanted(tiny_dataset, bare, tmp_path / "synthetic", favour_rare=True))
+
+
+def test_samples_count_for_how_many_chips_there_can_be(tiny_dataset: Path, noisy: Path, tmp_path: Path) -> None:
+    settings = wanted(tiny_dataset, noisy, tmp_path / "synthetic", n=961, samples=3)
+    assert "at most 960 chips" in refused("model/too-many", settings).cause
+
+
 def test_a_gpu_that_is_not_there_is_refused(
     tiny_dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
