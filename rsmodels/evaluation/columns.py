@@ -46,7 +46,7 @@ def columns(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def named_by(row: Mapping[str, Any], column: str) -> str:
     """What measured a column, in words; empty where its name says it."""
-    if column in ("frechet", "kernel"):
+    if column in ("frechet", "kernel") or (column in SCORES and row[column] is not None):
         return str(row["features"])
     if column in ("diversity", "mcsd", "mocd"):
         return str(row["distance"] or "")

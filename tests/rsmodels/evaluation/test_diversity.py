@@ -31,7 +31,7 @@ from tests.rsmodels.evaluation.planted import (
 )
 from tests.rsmodels.nets.weights import vgg_file
 
-FEW: dict[str, Any] = {"samples": 4, "pairs": 3}
+FEW: dict[str, Any] = {"samples": 4, "pairs": 3, "diversity_chips": 2}
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +185,8 @@ def test_draws_are_told_and_repeat() -> None:
 
 def test_fewer_masks_and_other_batches_give_the_same_of_each(source: ChipSource, tmp_path: Path, vgg: str) -> None:
     trained = stochastic(source, leaking)
-    run(trained, source, tmp_path / "all", vgg=vgg, **FEW)
-    run(trained, source, tmp_path / "few", vgg=vgg, diversity_chips=2, batch=2, **FEW)
+    run(trained, source, tmp_path / "all", vgg=vgg, **{**FEW, "diversity_chips": 64})
+    run(trained, source, tmp_path / "few", vgg=vgg, batch=2, **FEW)
     every, few = (pq.read_table(tmp_path / name / "diversity.parquet").to_pandas() for name in ("all", "few"))
     assert few.slot.nunique() == 2
     both = every[every.slot.isin(few.slot)].reset_index(drop=True)
