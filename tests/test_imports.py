@@ -37,7 +37,7 @@ MODEL_FLOORS = [
     {"rsmodels.report"},
     {"rsmodels.generators", "rsmodels.tasks"},
     {"rsmodels.training"},
-    {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream"},
+    {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream", "rsmodels.editing"},
     {"rsmodels.tables"},
     {"rsmodels.cli"},
 ]

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+MODELS = ("csebgan", "spade", "vspade", "inade", "clade", "pix2pixhd", "rs-spade", "pix2pix", "segmentation")
+"""What can be trained, named here because help is printed without loading torch."""
 COMMANDS = {
     "evaluate": "rsmodels.evaluation.evaluate:EvaluateSettings",
     "synth-augment": "rsmodels.synth.settings:SynthSettings",
+    "edit": "rsmodels.editing.settings:EditSettings",
     "downstream": "rsmodels.downstream.settings:DownstreamSettings",
     "reproduce": "rsmodels.tables.settings:ReproduceSettings",
 }
@@ -22,10 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def config(
     name: Annotated[
-        str, typer.Argument(help=f"A model (rs-spade, pix2pix, segmentation) or a command ({', '.join(COMMANDS)}).")
+        str, typer.Argument(help=f"A model ({', '.join(MODELS)}) or a command ({', '.join(COMMANDS)}).")
     ] = "rs-spade",
     preset: Annotated[
-        str | None, typer.Option(help="Print this preset of a model instead: tiny, base or paper.")
+        str | None, typer.Option(help="Print this preset of a model instead: tiny, base or paper, or several.")
     ] = None,
 ) -> int:
     """Print a recipe with every key at its default, explained: for a model, or for a command; or what a preset sets.

@@ -1,0 +1,1 @@
+"""Edits of single images: noise of some classes drawn anew, or another mask."""
