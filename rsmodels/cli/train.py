@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rsmodels.cli.recipe import MODELS
 from rsprep.cli.options import CONFIG, EPILOG, names, override, override_section
 from rsprep.cli.progress import watcher
 
@@ -17,10 +18,13 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    model: Annotated[str | None, typer.Argument(help="rs-spade, pix2pix or segmentation.")] = None,
+    model: Annotated[str | None, typer.Argument(help=f"One of {', '.join(MODELS)}.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="Data set to train on; several are mixed by --ratio.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder of the run.")] = None,
-    preset: Annotated[str | None, typer.Option(help="tiny (a CPU, minutes), base or paper.  [default: none]")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="tiny (a CPU, minutes), base or paper; others go over it, as tiny,without-sharing."),
+    ] = None,
     ratio: Annotated[str | None, typer.Option(help="Chips of each data set, as 1:1.  [default: equal]")] = None,
     conditions: Annotated[
         str | None, typer.Option(help="What a generator starts from: a comma list of landcover, radar, terrain.")

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from rsmodels.cli.main import main
-from rsmodels.cli.recipe import COMMANDS
+from rsmodels.cli.recipe import COMMANDS, MODELS
 from rsmodels.cli.train import seconds
 from rsmodels.errors import ModelError
+from rsmodels.tasks import models
 from rsmodels.training import checkpoint
 from rsprep.errors import ConfigError
 from rsprep.settings import make_settings
@@ -57,7 +58,7 @@ def test_what_is_wrong_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["rs-spade", "pix2pix", "segmentation"])
+@pytest.mark.parametrize("name", MODELS)
 def test_recipes_can_be_given_back(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from rsmodels.tasks.models import resolve
 
@@ -93,3 +94,7 @@ def test_times() -> None:
     for wrong in ("", "m", "-3s", "inf", "nan"):
         with pytest.raises(ModelError, match="bad-time"):
             seconds(wrong)
+
+
+def test_help_names_all_models() -> None:
+    assert set(MODELS) == set(models.MODELS)
