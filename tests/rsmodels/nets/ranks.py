@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rsmodels.errors import ModelError
 from rsmodels.losses import cross_entropy, masked_l1
+from rsmodels.nets.noise import drawn as noise_of
 from rsmodels.nets.norm import BatchNorm2d, Dropout
 from rsmodels.nets.rs_spade import RsSpadeGenerator, RsSpadeNetwork
 from tests.rsmodels.nets.planted import ALL, drawn
@@ -52,6 +53,11 @@ def dropped(part: slice) -> Tensor:
     torch.manual_seed(5)
     result: Tensor = Dropout(0.5)(torch.ones(4, 3, 8, 8)[part])
     return result
+
+
+def noise(part: slice) -> Tensor:
+    torch.manual_seed(5)
+    return noise_of((part.stop - part.start, 3), torch.device("cpu"))
 
 
 def trained(ranks: slice | None) -> dict[str, Tensor]:
@@ -95,6 +101,7 @@ def main(rank: int, folder: Path) -> None:
             alone(norm_input()[0])
         alone.eval()(norm_input()[0])
     found["dropout"] = dropped(half)
+    found["noise"] = noise(half)
     found["trained"] = trained(half)
     try:
         BatchNorm2d(3)(torch.zeros(1 - rank, 3, 1, 1))

@@ -7,6 +7,7 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from rsmodels.errors import ModelError
+from rsmodels.nets.noise import drawn
 from rsmodels.nets.norm import BatchNorm2d, Dropout
 from tests.rsmodels.nets import ranks
 
@@ -48,6 +49,12 @@ def test_two_processes_drop_as_one(found: list[dict[str, Any]]) -> None:
     assert torch.equal(torch.cat([part["dropout"] for part in found]), one)
     assert set(one.unique().tolist()) == {0.0, 2.0}
     assert not torch.equal(found[0]["dropout"], found[1]["dropout"])
+
+
+def test_two_processes_draw_as_one(found: list[dict[str, Any]]) -> None:
+    torch.manual_seed(5)
+    one = drawn((4, 3), torch.device("cpu"))
+    assert torch.equal(torch.cat([part["noise"] for part in found]), one)
 
 
 def test_two_processes_train_rs_spade_as_one(found: list[dict[str, Any]]) -> None:

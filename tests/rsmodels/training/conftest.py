@@ -12,6 +12,12 @@ import torch
 SMALL: dict[str, dict[str, Any]] = {
     "pix2pix": {"network": {"width": 4}, "discriminator": {"width": 4, "downs": 2}},
     "rs-spade": {"network": {"width": 4, "hidden": 4}, "discriminator": {"width": 4, "downs": 2}},
+    "csebgan": {
+        "network": {"width": 2, "dim": 4},
+        "discriminator": {"width": 4, "downs": 2, "scales": 1},
+        "conductor": {"network": {"width": 2}},
+        "perceptual": {"weight": 0.0},
+    },
     "segmentation": {"network": {"width": 4}, "augment": {"turn": True}, "class_weights": "root"},
 }
 

@@ -41,7 +41,7 @@ def weights(folder: str | Path) -> dict[str, torch.Tensor]:
     return load_file(checkpoint.find(folder).path / "model.safetensors")
 
 
-@pytest.mark.parametrize("model", ["pix2pix", "rs-spade", "segmentation"])
+@pytest.mark.parametrize("model", ["pix2pix", "rs-spade", "csebgan", "segmentation"])
 def test_stopped_and_resumed_is_as_never_stopped(small: Small, model: str) -> None:
     more: dict[str, Any] = {
         "steps": 27, "ema": 0.9, "precision": "bf16", "clip": 1.0, "schedule": {"shape": "cosine", "warmup": 3},
