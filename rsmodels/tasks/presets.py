@@ -37,7 +37,7 @@ _SEMANTIC_TINY = {
     "steps": 4000,
     "batch": 4,
     "precision": "bf16",
-    "ema": 0.999,
+    "ema": 0.995,
     "save_every": 1000,
     "schedule": {"shape": "linear", "hold": 0.5},
     "generator_optimiser": {"lr": 4e-4},
