@@ -23,7 +23,7 @@ COLUMNS = (
     ("d_fwiou", "d-FWIoU", "↑", 2),
     ("d_accuracy", "d-acc", "↑", 2),
 )
-"""Key, title, which way is better, and digits."""
+"""Key, title, which way is better, and digits: of distances those that count, of others those behind the point."""
 DOWNSTREAM = "downstream.json"
 SCORES = ("miou", "fwiou", "accuracy")
 
@@ -59,7 +59,10 @@ def shown(row: Mapping[str, Any], column: str) -> str:
     if value is None or math.isnan(value):
         return "–"
     digits = next(digits for key, _, _, digits in COLUMNS if key == column)
-    text = f"{value:+.{digits}f} %" if column.startswith("d_") else f"{value:.{digits}f}"
+    if column.startswith("d_"):
+        text = f"{value:+.{digits}f} %"
+    else:
+        text = f"{value:.{digits}f}" if column in SCORES else f"{value:.{digits}g}"
     return text.replace("-", "−")
 
 

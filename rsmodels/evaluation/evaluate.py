@@ -124,6 +124,8 @@ def evaluate_model(
     """The same for a model and a data set that are open; see `evaluate`."""
     watcher = progress or Silent()
     _refuse_useless(trained, segmenter, settings)
+    for field in trained.fields:
+        source.layer(field)  # a data set without it shows before anything else of it is asked
     warnings = _seen(trained, source, settings)
     slots = source.of_split(settings.split)
     judge, more = _judge(trained, source, segmenter, settings)

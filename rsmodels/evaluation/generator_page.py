@@ -34,7 +34,8 @@ def _table(record: Mapping[str, Any]) -> TableSection:
 
 
 def _table_notes(record: Mapping[str, Any]) -> list[str]:
-    diversity, gains, classes = record["diversity"], record.get("downstream"), record.get("segmentation")
+    row, diversity = record["table"], record["diversity"]
+    gains, classes = record.get("downstream"), record.get("segmentation")
     notes = ["Figures compare only where they are by the same network with the same weights."]
     if classes is None:
         notes.append("mIoU, FWIoU and acc of the generated images need a segmenter.")
@@ -43,6 +44,8 @@ def _table_notes(record: Mapping[str, Any]) -> list[str]:
     else:
         real = ", ".join(f"{title} {classes['real'][key]:.4f}" for key, title, *_ in COLUMNS if key in classes["real"])
         notes.append(f"On the real images the same segmenter reaches {real}.")
+    if row["frechet"] is None:
+        notes.append(f"No Fréchet distance: {record['distances'][-1]['no_frechet']}.")
     if diversity.get("why"):
         notes.append(f"Diversity was not measured: {diversity['why']}.")
     elif not diversity["stochastic"]:
@@ -106,14 +109,14 @@ def _nearest(found: Mapping[str, Any], names: Mapping[int, str]) -> TableSection
         rows=rows,
         note=(
             "Root of the mean squared difference of thumbnails (16 x 16 means over blocks, all bands, on 0 to 1) to "
-            f"the nearest of {some}{gallery['of_chips']:,} train chips. One that recites them is far nearer than "
-            "real chips are; a smooth image is somewhat nearer, too, whatever it shows."
+            f"the nearest of {some}{gallery['of_chips']:,} train chips. Images that recite them are far nearer "
+            "than real chips are; a smooth image is somewhat nearer, too, whatever it shows."
         ),
     )
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.4f}"
+    return "–" if value is None or math.isnan(value) else f"{value:.4g}".replace("-", "−")
 
 
 def _none(value: float | None) -> bool:

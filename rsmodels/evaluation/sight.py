@@ -16,6 +16,7 @@ from rsmodels.data.fields import Field
 from rsmodels.errors import ModelError
 from rsmodels.evaluation.judges import IMAGE, LABEL
 from rsmodels.metrics.perceptual import PerceptualDistance, by_segmenter, by_vgg, lpips_vgg16, rgb_of
+from rsmodels.tasks.frozen import positions
 from rsmodels.training.load import Trained
 
 Which = Literal["auto", "segmenter", "vgg", "lpips"]
@@ -38,19 +39,8 @@ class Sight:
                 value=str(segmenter.path),
                 remedy="give the checkpoint of a segmentation run",
             )
-        mine, theirs = trained.normaliser[IMAGE], segmenter.normaliser[IMAGE]
-        have, want = mine.field.bands, theirs.field.bands
-        if (mine.dtype, mine.scale, have is None) != (theirs.dtype, theirs.scale, want is None) or not set(
-            want or ()
-        ) <= set(have or ()):
-            raise ModelError(
-                "unlike-bands",
-                "the segmenter was trained on other bands or numbers than the generator makes",
-                value=f"generated: {have} {mine.dtype}; segmenter: {want} {theirs.dtype}",
-                remedy="give a segmenter of the generator's bands",
-            )
         self.trained, self.segmenter = trained, segmenter
-        self.positions = None if have is None else [have.index(band) for band in want or ()]
+        self.positions = positions(trained.normaliser, segmenter.normaliser)
 
     @property
     def name(self) -> str:

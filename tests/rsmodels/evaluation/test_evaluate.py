@@ -205,3 +205,11 @@ def test_the_command_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureF
     assert "no-checkpoint" in capsys.readouterr().err
     assert main(["evaluate", "--data", "nowhere"]) == 2
     assert "checkpoint" in capsys.readouterr().err
+
+
+def test_a_data_set_without_what_the_model_needs_is_refused_by_name(source: ChipSource, tmp_path: Path) -> None:
+    trained = planted(source, "generator", blurred)
+    elsewhere = replace(trained.task.fields[1], variable="mask")
+    trained.task.fields = (trained.task.fields[0], elsewhere)  # type: ignore[misc]  # a planted one
+    with pytest.raises(ModelError, match="no-such-field"):
+        run(trained, source, tmp_path)
