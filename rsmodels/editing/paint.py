@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.errors import ModelError
+from rsmodels.synth.painting import painted_where
 from rsmodels.training.load import Trained
 
 IMAGE = "image"
@@ -26,7 +27,7 @@ class Painted:
     unit: Tensor
     """(bands, y, x) on 0 to 1."""
     batch: ChipBatch
-    """The conditions, and the image under ``image``; `valid` of the image is where all conditions are."""
+    """The conditions, and the image under ``image``; `valid` of the image is where it counts."""
 
 
 def painted(trained: Trained, raw: Mapping[str, NDArray[Any]], noise: Tensor | None) -> Painted:
@@ -41,8 +42,8 @@ def painted(trained: Trained, raw: Mapping[str, NDArray[Any]], noise: Tensor | N
     ------
     ModelError : ``not-finite``.
     """
-    conditions = [field.name for field in trained.fields if field.name != IMAGE]
-    encoded = {name: trained.normaliser.encode(name, raw[name][None]) for name in conditions}
+    conditions = [field for field in trained.fields if field.name != IMAGE]
+    encoded = {field.name: trained.normaliser.encode(field.name, raw[field.name][None]) for field in conditions}
     batch = ChipBatch(
         values={name: torch.from_numpy(values) for name, (values, _) in encoded.items()},
         valid={name: torch.from_numpy(valid) for name, (_, valid) in encoded.items()},
@@ -56,7 +57,7 @@ def painted(trained: Trained, raw: Mapping[str, NDArray[Any]], noise: Tensor | N
             value=str(trained.path),
             remedy="give another checkpoint",
         )
-    valid = torch.stack(list(batch.valid.values())).all(dim=0)
+    valid = painted_where(conditions, batch.valid)
     stored = trained.normaliser.to_store(IMAGE, image, valid)[0]
     whole = replace(batch, values={**batch.values, IMAGE: image}, valid={**batch.valid, IMAGE: valid})
     return Painted(stored=stored, unit=trained.normaliser.unit(IMAGE, image)[0], batch=whole)

@@ -20,6 +20,7 @@ from rsmodels.generators.settings import GeneratorSettings
 from rsmodels.metrics.nearest import Gallery
 from rsmodels.synth.edits import ClassFigures, exchange
 from rsmodels.synth.nearness import IMAGE, gallery_of, nearest_chip
+from rsmodels.synth.painting import painted_where
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
 from rsmodels.training.load import Trained, load
@@ -183,7 +184,7 @@ def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int) -> I
     noise = None if form is None else form.seeded([one.seed for one in padded])
     with made_by.alone:
         image = made_by.trained.generate(batch, noise)[: len(conditions)].float().cpu()
-    valid = torch.stack([flags[: len(conditions)] for flags in batch.valid.values()]).all(dim=0)
+    valid = painted_where(made_by.reader.fields, batch.valid)[: len(conditions)]
     finite = image.flatten(1).sum(dim=1).isfinite()  # one that is not spoils the sum
     image[~finite] = 0
     stored = made_by.trained.normaliser.to_store(IMAGE, image, valid)

@@ -30,8 +30,11 @@ def test_the_whole_job(tiny_dataset: Path, run: Path, here: Path, capsys: pytest
     assert (here / "catalog" / "catalog.json").is_file()
     assert main(line) == 0
     (here / "recipe.yaml").write_text("n: 3\nturns: false\nout: from-recipe\n")
-    assert main([*line[:1], *line[3:], "--config", "recipe.yaml", "--seed", "4"]) == 0
+    assert (
+        main([*line[:1], *line[3:], "--config", "recipe.yaml", "--seed", "4", "--favour-rare", "--share", "0.5"]) == 0
+    )
     assert len(rsprep.open(here / "from-recipe").chip_id) == 3
+    assert "favour_rare: true" in (here / "from-recipe" / "config.lock.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,9 @@ def test_the_whole_job(tiny_dataset: Path, run: Path, here: Path, capsys: pytest
         (["--n", "none"], "config/bad-n"),
         (["--n", "1000x"], "model/too-many"),
         (["--batch", "0"], "config/bad-batch"),
+        (["--samples", "0"], "config/bad-samples"),
+        (["--samples", "2"], "model/no-noise"),
+        (["--share", "1.5"], "config/bad-share"),
         (["--device", "tpu"], "config/bad-device"),
         (["--data", "nowhere"], "store/not-found"),
         (["--checkpoint", "nowhere"], "model/no-checkpoint"),
