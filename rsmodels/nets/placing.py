@@ -7,6 +7,7 @@ laid out again, and rows are summed by whichever way is fastest (``benchmarks/mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -57,7 +58,7 @@ class _Placed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (index,) = ctx.saved_tensors
-        return _summed(gradients[0], index, ctx.rows, shared=ctx.shared), None
+        return _summed(gradients, index, ctx.rows, shared=ctx.shared)[0], None
 
 
 class _Modulated(torch.autograd.Function):
@@ -69,10 +70,10 @@ class _Modulated(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         x, gamma, index = ctx.saved_tensors
-        gradient, rows, shared = gradients[0], gamma.shape[-2], gamma.ndim == 2
+        gradient = gradients[0]
         to_x = _laid_out(gamma, index).mul_(gradient) if ctx.needs_input_grad[0] else None
-        to_gamma = _summed(gradient * x, index, rows, shared=shared)
-        return to_x, to_gamma, _summed(gradient, index, rows, shared=shared), None
+        to_gamma, to_beta = _summed((gradient * x, gradient), index, gamma.shape[-2], shared=gamma.ndim == 2)
+        return to_x, to_gamma, to_beta, None
 
 
 def _laid_out(table: Tensor, index: Tensor) -> Tensor:
@@ -82,18 +83,20 @@ def _laid_out(table: Tensor, index: Tensor) -> Tensor:
     return rows.index_select(0, flat.flatten()).view(*index.shape, -1).permute(0, 3, 1, 2)
 
 
-def _summed(values: Tensor, index: Tensor, rows: int, *, shared: bool) -> Tensor:
-    """Sum of (B, C, y, x) over the pixels of each row: (B, rows, C), or (rows, C) over all chips."""
-    pixels = values.permute(0, 2, 3, 1).flatten(1, 2)
-    if values.device.type == "cpu" and (values.dtype == torch.float32 or rows > FEW):
+def _summed(several: Sequence[Tensor], index: Tensor, rows: int, *, shared: bool) -> list[Tensor]:
+    """Sums of each (B, C, y, x) over the pixels of each row: (B, rows, C), or (rows, C) over all chips."""
+    pixels = [values.permute(0, 2, 3, 1).flatten(1, 2) for values in several]
+    dtype = pixels[0].dtype
+    if index.device.type == "cpu" and (dtype == torch.float32 or rows > FEW):
+        wide = torch.promote_types(dtype, torch.float32)
         flat = (index + _first_rows(index, rows)).flatten()
-        wide = torch.promote_types(values.dtype, torch.float32)
-        sums = torch.zeros((pixels.shape[0] * rows, pixels.shape[-1]), dtype=wide)
-        found = sums.index_add_(0, flat, pixels.flatten(0, 1).to(wide)).view(-1, rows, pixels.shape[-1])
+        empty = torch.zeros((index.shape[0] * rows, pixels[0].shape[-1]), dtype=wide)
+        found = [empty.index_add(0, flat, one.flatten(0, 1).to(wide)).view(-1, rows, empty.shape[-1]) for one in pixels]
     else:
         numbers = torch.arange(rows, device=index.device)[:, None]
-        found = torch.bmm((index.flatten(1)[:, None] == numbers).to(pixels.dtype), pixels)
-    return (found.sum(0) if shared else found).to(values.dtype)
+        one_hot = (index.flatten(1)[:, None] == numbers).to(dtype)
+        found = [torch.bmm(one_hot, one) for one in pixels]
+    return [(sums.sum(0) if shared else sums).to(dtype) for sums in found]
 
 
 def _first_rows(index: Tensor, rows: int) -> Tensor:
