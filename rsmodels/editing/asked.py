@@ -27,11 +27,14 @@ class Asked:
     """Indices of the classes with other noise; of all that the mask has where the whole noise is another."""
     noise: tuple[Tensor, Tensor] | None
     """(1, ...) before and after; None for a generator without noise."""
+    whole: bool
+    """True where the whole noise is another, that of unknown classes included."""
 
     @property
     def region(self) -> NDArray[np.bool_]:
         """(y, x) True where the edit was asked for."""
-        return region_of(*self.mask, self.label, self.redrawn)
+        region = region_of(*self.mask, self.label, self.redrawn)
+        return np.ones_like(region) if self.whole else region
 
 
 def asked_of(trained: Trained, label: Field, mask: Mask, unknown: int, settings: EditSettings) -> Asked:
@@ -48,7 +51,8 @@ def asked_of(trained: Trained, label: Field, mask: Mask, unknown: int, settings:
     """
     after = mask if settings.mask is None else read_mask(settings.mask, label, mask, unknown)
     after = replaced(after, label, settings.replace)
-    if settings.redraw == (ALL,):
+    whole = settings.redraw == (ALL,)
+    if whole:
         redrawn = tuple(i for i, code in enumerate(label.codes) if (after == code).any())
     else:
         redrawn = tuple(dict.fromkeys(class_index(label, name) for name in settings.redraw))
@@ -56,7 +60,8 @@ def asked_of(trained: Trained, label: Field, mask: Mask, unknown: int, settings:
         require_class(after, label, index, "redraw")
     if not settings.redraw and np.array_equal(mask, after):
         raise nothing("the mask is the one that the chip has, and no class is to be redrawn")
-    return Asked(label=label, mask=(mask, after), redrawn=redrawn, noise=_noise(trained, settings, redrawn))
+    noise = _noise(trained, settings, redrawn)
+    return Asked(label=label, mask=(mask, after), redrawn=redrawn, noise=noise, whole=whole)
 
 
 def _noise(trained: Trained, settings: EditSettings, redrawn: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rsmodels.data.fields import Field
 from rsmodels.data.lineage import FILE_NAME, Seen
 from rsmodels.data.source import ChipSource
-from rsmodels.metrics.nearest import compared
+from rsmodels.metrics.nearest import LOWEST, compared
 from rsmodels.records import as_json
 from rsprep.files import write_text
 from rsprep.job.journal_view import JournalView
@@ -131,30 +131,33 @@ def _classes(classes: list[dict[str, Any]]) -> Table:
     )
     return Table(
         title="Classes",
-        header=("class", "real train pixels", "share", "synthetic pixels", "share", "gain"),
+        header=("class", "real pixels", "share", "synthetic pixels", "share", "gain"),
         rows=rows,
-        note="Pixels of which the class is known. The gain is the synthetic share over the real one: above 1 a class "
+        note="Pixels of which the class is known, of train chips and of synthetic ones. The gain is the synthetic share over the real one: above 1 a class "
         "is more frequent than in the train chips.",
     )
 
 
 def _nearest(found: Mapping[str, Any]) -> Table:
-    names = (("made", "synthetic chip to the nearest train chip"), ("real", "train chip to the nearest other one"))
-    rows = [(name, found[key]["images"], found[key]["median"], found[key]["lowest"]) for key, name in names]
-    closer = (
-        "" if math.isnan(found["closer"]) else f"{100 * found['closer']:.1f} % of the synthetic chips lie closer to "
+    names = (("made", "synthetic to the nearest train chip"), ("real", "train chip to the nearest other"))
+    closer = {"made": found["closer"], "real": LOWEST}
+    rows = tuple(
+        (
+            name,
+            f"{found[key]['images']:,}",
+            _number(found[key]["median"]),
+            _number(found[key]["lowest"]),
+            "–" if math.isnan(closer[key]) else f"{100 * closer[key]:.1f} %",
+        )
+        for key, name in names
     )
     return Table(
         title="Nearest train chip",
-        header=("distance", "chips", "median", "1 %"),
-        rows=tuple((name, f"{count:,}", _number(median), _number(lowest)) for name, count, median, lowest in rows),
-        note=(
-            f"{closer}a train chip than 99 % of the train chips to one another; more than a few would be copies. "
-            if closer
-            else ""
-        )
-        + "Root of the mean squared difference of 16 × 16 block means, on the scale of 0 to 1; turned chips are turned "
-        "back first.",
+        header=("distance", "chips", "median", "1 %", "closer"),
+        rows=rows,
+        note="Closer: nearer to a train chip than all but the nearest hundredth of train chips are to one another; "
+        "many such chips would be copies. Distances are roots of the mean squared difference of 16 × 16 block means, "
+        "on the scale of 0 to 1; turned chips are turned back first.",
     )
 
 

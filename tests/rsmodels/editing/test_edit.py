@@ -87,6 +87,8 @@ def test_before_is_what_the_seed_makes_and_after_has_the_new_noise(
     back = run_edit(tiny_dataset, noisy, tmp_path / "back", redraw=every, seed=4, new_seed=3)
     assert one.out.joinpath("before.tif").read_bytes() == other.out.joinpath("before.tif").read_bytes()
     np.testing.assert_array_equal(pixels(other.out / "after.tif"), pixels(back.out / "before.tif"))
+    assert other.record["region"]["share"] == 1
+    assert other.record["change"]["outside"] is None
     assert (mask_of(tiny_dataset) != 255).all()  # so that all classes are all that there is
     np.testing.assert_array_equal(pixels(other.out / "before.tif"), pixels(back.out / "after.tif"))
 
