@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO ?= demo
 LOOP ?= loop
+NIGHTLY ?= nightly
 
-.PHONY: demo loop test test-pgstac lint bench clean
+.PHONY: demo loop nightly test test-pgstac lint bench clean
 
 demo: $(VENV)/.base  ## simulate a region, build a data set from it with all four sources, and say where it is
 	$(BIN)/rsprep simulate $(DEMO)/source
@@ -28,6 +29,12 @@ loop: $(VENV)/.models  ## the whole loop on a small planted region: chips, gener
 	@echo "synthetic  $(LOOP)/synthetic/report.html"
 	@echo "catalog    $(LOOP)/catalog/catalog.json"
 
+nightly: $(VENV)/.models  ## seven generators on a small planted region: a table with figures, costs, gains and pictures
+	$(BIN)/rsprep simulate $(NIGHTLY)/source --aoi 12.70,48.20,12.92,48.35
+	$(BIN)/rsprep build-multisource --config pipelines/csebgan-nightly-chips.yaml --aoi $(NIGHTLY)/source/region.geojson \
+	  --endpoint $(NIGHTLY)/source/catalog.json --out $(NIGHTLY)/chips --catalog $(NIGHTLY)/catalog
+	$(BIN)/rsmodels reproduce pipelines/csebgan-nightly.yaml --data $(NIGHTLY)/chips --out $(NIGHTLY)/table
+
 test: lint  ## lint, type-check and test
 	$(BIN)/pytest -n auto
 
@@ -47,9 +54,11 @@ bench: $(VENV)/.dev  ## measure against the named peers; figures go to docs/perf
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/gan_step.py
+	$(BIN)/python benchmarks/modulation.py
+	$(BIN)/python benchmarks/semantic.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-pgstac $(DEMO) $(LOOP) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-pgstac $(DEMO) $(LOOP) $(NIGHTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from rsmodels.downstream.settings import DownstreamSettings
+from rsmodels.tables.plan import plan
+from rsmodels.tables.settings import ReproduceSettings
 from rsmodels.tasks.models import resolve
 from rsprep.settings import make_settings, read_config
 from tests.support import REPOSITORY
 
 RECIPES = sorted((REPOSITORY / "pipelines").glob("*.yaml"))
 OF_A_RUN = [path for path in RECIPES if "model" in read_config(path)]
+OF_A_TABLE = [path for path in RECIPES if "systems" in read_config(path)]
 OF_A_COMPARISON = [path for path in RECIPES if path.stem.endswith("downstream")]
 
 
@@ -30,6 +33,17 @@ def test_recipes_of_comparisons_are_valid(path: Path) -> None:
     resolve({**base, **length, **checked.train})
 
 
-def test_there_are_recipes_of_both_kinds() -> None:
+@pytest.mark.parametrize("path", OF_A_TABLE, ids=lambda path: path.stem)
+def test_recipes_of_tables_are_valid(path: Path, tiny_dataset: Path) -> None:
+    """Every section is checked before anything is made: runs, evaluations, synthetic sets, the comparison."""
+    given = {**read_config(path), "data": str(tiny_dataset), "out": "table"}
+    checked = plan(make_settings(ReproduceSettings, given))
+    assert len(checked.runs) == sum(system.seeds for system in checked.settings.systems)
+    assert checked.settings.synthetic is not None
+    assert checked.settings.downstream is not None
+
+
+def test_there_are_recipes_of_all_kinds() -> None:
     assert OF_A_RUN
     assert OF_A_COMPARISON
+    assert OF_A_TABLE
