@@ -98,12 +98,14 @@ def _known(values: Sequence[float]) -> int:
 
 
 def _run(plan: Plan, run: Run) -> dict[str, Any] | None:
-    """A run that was evaluated; None where it was not."""
+    """A run whose last checkpoint was evaluated; None where it was not, or has gone on since."""
     figures, costs = _read(run.evaluation / FIGURES), _read(run.evaluation / COSTS)
-    if figures is None or costs is None:
+    if figures is None or costs is None or not (run.folder / checkpoint.FOLDER).is_dir():
+        return None
+    manifest = checkpoint.find(run.folder)
+    if manifest.digest != figures["checkpoint"]["hash"]:
         return None
     speeds = [line["chips_per_second"] for line in read_lines(run.folder) if line["kind"] == "train"]
-    manifest = checkpoint.find(run.folder)
     return {
         "seed": run.seed,
         "folder": str(run.folder.relative_to(plan.home)),

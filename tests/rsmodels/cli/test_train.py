@@ -76,6 +76,7 @@ def test_recipes_can_be_given_back(name: str, capsys: pytest.CaptureFixture[str]
         ("evaluate", {"checkpoint": "a", "data": "b"}),
         ("synth-augment", {"data": "a", "checkpoint": "b", "out": "c"}),
         ("downstream", {"real": "a", "out": "b"}),
+        ("reproduce", {"data": "a", "out": "b", "systems": [{"name": "a", "model": "pix2pix"}]}),
     ],
 )
 def test_recipes_of_commands(command: str, needs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
