@@ -374,6 +374,17 @@ def test_the_headline_claims_what_the_interval_shows(mix: list[float], headline:
     assert words.headline(record) == headline
 
 
+def test_of_several_mixes_the_headline_tells_of_the_one_that_gains_most() -> None:
+    gains = {name: vars(paired_gain([0.5, 0.5], mix)) for name, mix in (("a", [0.51, 0.52]), ("b", [0.6, 0.61]))}
+    record = {
+        "synthetic": [{}, {}],
+        "arms": [{"key": "true", "title": "True"}]
+        + [{"key": name, "title": f"+{name}, equal steps"} for name in ("a", "b")],
+        "gains": {name: {"scores": {"miou": gain | {"clear": True}}} for name, gain in gains.items()},
+    }
+    assert words.headline(record) == "+b gains: mIoU +0.105 at equal steps, over 2 seeds, the most of 2 mixes"
+
+
 def test_tables_stand_in_columns() -> None:
     text = words.as_text((("a", "number"), [("first", "1.25"), ("b", "–")]))
     assert text == "a      number\nfirst    1.25\nb           –"

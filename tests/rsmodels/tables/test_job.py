@@ -192,6 +192,26 @@ def test_a_failing_system_is_listed_and_the_others_go_on(tiny_dataset: Path, tmp
     assert reproduce(mended).failures == []
 
 
+def test_what_failed_is_tried_again(tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_once(values: Mapping[str, Any], **options: Any) -> Any:
+        if "seed1" in values["out"]:
+            raise RuntimeError("out of luck")
+        return train(values, **options)
+
+    recipe = {**RECIPE, "systems": [RECIPE["systems"][1]], "data": str(tiny_dataset), "out": str(tmp_path)}
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "train", fails_once)
+        first = reproduce(recipe, stages=["train", "evaluate"])
+    told = {"system": "plain", "seed": 1, "stage": "train", "error": "RuntimeError", "cause": "out of luck"}
+    assert first.failures == [{**told, "remedy": ""}]
+    assert [run["seed"] for run in first.record["systems"][0]["runs"]] == [0]
+    looked = reproduce(recipe, stages=["evaluate"])
+    assert looked.failures == first.failures  # nobody has tried since
+    again = reproduce(recipe, stages=["train", "evaluate"])
+    assert again.failures == []
+    assert [run["seed"] for run in again.record["systems"][0]["runs"]] == [0, 1]
+
+
 def test_a_run_that_was_trained_by_hand_is_taken_up(
     tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
