@@ -133,8 +133,8 @@ def _classes(classes: list[dict[str, Any]]) -> Table:
         title="Classes",
         header=("class", "real pixels", "share", "synthetic pixels", "share", "gain"),
         rows=rows,
-        note="Pixels of which the class is known, of train chips and of synthetic ones. The gain is the synthetic share "
-        "over the real one: above 1 a class is more frequent than in the train chips.",
+        note="Pixels of which the class is known, of train chips and of synthetic ones. The gain is the synthetic "
+        "share over the real one: above 1 a class is more frequent than in the train chips.",
     )
 
 

@@ -19,7 +19,7 @@ from rsmodels.data.source import ChipSource
 from rsmodels.generators.settings import GeneratorSettings
 from rsmodels.metrics.nearest import Gallery
 from rsmodels.synth.edits import ClassFigures, exchange
-from rsmodels.synth.nearness import IMAGE, gallery_of, nearest_chip
+from rsmodels.synth.nearness import IMAGE, gallery_of, nearest_chips
 from rsmodels.synth.painting import painted_where
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
@@ -138,9 +138,12 @@ class _Conditions:
 def _generated(chips: Sequence[CorpusChip], made_by: Machine, work: SynthWork, size: int) -> Iterator[MadeChip]:
     found = [_conditions(chip, made_by, work) for chip in chips]
     whole = [one for one in found if isinstance(one, _Conditions)]
-    images = iter(_images(whole, made_by, size) if whole else ())
+    images = list(_images(whole, made_by, size)) if whole else []
+    turned = [chip.payload["element"] for chip, one in zip(chips, found, strict=True) if isinstance(one, _Conditions)]
+    near = nearest_chips(made_by.gallery, made_by.trained, [image[:2] for image in images], turned) if whole else []
+    pairs = zip(images, near, strict=True)
     for chip, one in zip(chips, found, strict=True):
-        yield one if isinstance(one, MadeChip) else _made(chip, one, next(images), made_by, work)
+        yield one if isinstance(one, MadeChip) else _made(chip, one, *next(pairs), made_by, work)
 
 
 def _conditions(chip: CorpusChip, made_by: Machine, work: SynthWork) -> _Conditions | MadeChip:
@@ -191,7 +194,14 @@ def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int) -> I
     return zip(stored, valid[:, 0].numpy(), finite.tolist(), strict=True)
 
 
-def _made(chip: CorpusChip, conditions: _Conditions, generated: Image, made_by: Machine, work: SynthWork) -> MadeChip:
+def _made(
+    chip: CorpusChip,
+    conditions: _Conditions,
+    generated: Image,
+    nearest: tuple[float, str],
+    made_by: Machine,
+    work: SynthWork,
+) -> MadeChip:
     image, valid, finite = generated
     if not finite:
         return MadeChip(quarantined=NOT_FINITE)
@@ -211,7 +221,6 @@ def _made(chip: CorpusChip, conditions: _Conditions, generated: Image, made_by: 
         if field.kind == "classes":
             codes, counts = np.unique(conditions.raw[field.name], return_counts=True)
             stats["class_counts"] = {str(code): int(count) for code, count in zip(codes, counts, strict=True)}
-    near, nearest = nearest_chip(made_by.gallery, made_by.trained, image, valid, variation.element)
     arrays[fields[IMAGE].variable] = image
     if work.clear is not None:
         arrays[work.clear] = valid.astype(np.uint8)
@@ -221,8 +230,8 @@ def _made(chip: CorpusChip, conditions: _Conditions, generated: Image, made_by: 
         "checkpoint": work.manifest_hash,
         "variation": variation.name,
         "noise_seed": chip.payload["noise_seed"],
-        "nearest_distance": near,
-        "nearest_id": nearest,
+        "nearest_distance": nearest[0],
+        "nearest_id": nearest[1],
     }
     return MadeChip(arrays=arrays, values=values, stats=stats)
 

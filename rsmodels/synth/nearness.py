@@ -6,6 +6,7 @@ one lies as near to its train chip then as if it had not been turned.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,22 +34,25 @@ def turned_back(plane: NDArray[Any], element: int) -> NDArray[Any]:
     return np.ascontiguousarray(np.rot90(plane[..., ::-1] if back >= 4 else plane, back % 4, axes=(-2, -1)))
 
 
-def nearest_chip(
-    gallery: Gallery, trained: Trained, stored: NDArray[Any], valid: NDArray[np.bool_], element: int
-) -> tuple[float, str]:
-    """Distance of one image to the nearest train chip, and that chip; 1 and nothing where none compares.
+def nearest_chips(
+    gallery: Gallery,
+    trained: Trained,
+    images: Sequence[tuple[NDArray[Any], NDArray[np.bool_]]],
+    elements: Sequence[int],
+) -> list[tuple[float, str]]:
+    """Distance of each image to the nearest train chip, and that chip; 1 and nothing where none compares.
 
     Parameters
     ----------
-    stored : ([bands], y, x) as a store holds it.
-    valid : (y, x).
-    element : by which its conditions were turned.
+    images : ([bands], y, x) as a store holds it, and where it is valid (y, x).
+    elements : by which their conditions were turned.
     """
-    values, known = trained.normaliser.encode(IMAGE, turned_back(stored, element)[None])
+    stored = np.stack([turned_back(image, element) for (image, _), element in zip(images, elements, strict=True)])
+    there = np.stack([turned_back(valid, element)[None] for (_, valid), element in zip(images, elements, strict=True)])
+    values, known = trained.normaliser.encode(IMAGE, stored)
     unit = trained.normaliser.unit(IMAGE, torch.from_numpy(values))
-    known &= turned_back(valid, element)
-    distances, ids = gallery.nearest(unit, torch.from_numpy(known))
-    return (float(distances[0]), ids[0]) if ids[0] else (1.0, "")
+    distances, ids = gallery.nearest(unit, torch.from_numpy(known & there))
+    return [(float(distance), name) if name else (1.0, "") for distance, name in zip(distances, ids, strict=True)]
 
 
 def apart(source: ChipSource, trained: Trained) -> NDArray[np.float64]:
