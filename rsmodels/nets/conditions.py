@@ -75,7 +75,9 @@ def checked(conditions: Sequence[Condition], values: Mapping[str, Tensor], side:
     """Planes of every condition at its own resolution; each side divides `side`, or ModelError `odd-size`."""
     found = [planes(condition, values) for condition in conditions]
     last = torch.channels_last
-    if not any(given.is_contiguous(memory_format=last) and not given.is_contiguous() for given in _images(values)):
+    images = _images(values)
+    # planes of classes are channels last, and stay so where nothing else is given
+    if images and not any(one.is_contiguous(memory_format=last) and not one.is_contiguous() for one in images):
         found = [tensor.contiguous() for tensor in found]  # one order of memory, the caller's
     for condition, tensor in zip(conditions, found, strict=True):
         height, width = tensor.shape[-2:]

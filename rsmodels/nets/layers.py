@@ -68,12 +68,12 @@ class _Spectral(nn.Module):
         super().__init__()
         self.register_buffer("u", torch.randn(weight.shape[0]))
         for _ in range(15):  # near enough that training starts with the norm bounded
-            self.u.copy_(self._vectors(weight.flatten(1))[0])
+            self.u.copy_(self._vectors(_matrix(weight))[0])
 
     def forward(self, weight: Tensor) -> Tensor:
         # autocast would take the products to bfloat16, whose 8 bits are too few for a norm
         with torch.autocast(weight.device.type, enabled=False):
-            matrix = weight.float().flatten(1)
+            matrix = _matrix(weight.float())
             u, v = self._vectors(matrix)
             if self.training:
                 self.u.copy_(u)
@@ -84,6 +84,12 @@ class _Spectral(nn.Module):
         """Left and right singular vectors of the largest singular value, one step nearer."""
         v = nn.functional.normalize(matrix.T @ self.u, dim=0)
         return nn.functional.normalize(matrix @ v, dim=0), v
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """Weights (out, in, y, x) as (out, ...), as they lie in memory: the norm is the same in any order of columns."""
+    last = weight.is_contiguous(memory_format=torch.channels_last)
+    return (weight.permute(0, 2, 3, 1) if last else weight).flatten(1)
 
 
 def spectral(layer: nn.Conv2d) -> nn.Conv2d:

@@ -65,6 +65,8 @@ class PatchDiscriminator(nn.Module):
                 value=f"{image.shape[0]} images, {told.shape[0]} of conditions",
                 remedy="one image for each chip, or a whole number of them",
             )
+        last = image.is_contiguous(memory_format=torch.channels_last)
+        told = told.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
         return torch.cat([torch.cat([told] * (image.shape[0] // told.shape[0])), image], dim=1)
 
     def features(self, x: Tensor) -> list[Tensor]:
