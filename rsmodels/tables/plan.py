@@ -144,7 +144,7 @@ def _run(settings: ReproduceSettings, system: System, seed: int, home: Path, fix
         values["share"] = settings.share
     name = f"{system.name}-seed{seed}"
     values["out"] = str(home / "runs" / name)
-    filled = _filled(values, str(home / HELPER))
+    filled = _filled(values, str((home / HELPER).absolute()))  # however --out is written next time
     if filled != values and settings.helper is None:
         raise ModelError(
             "no-helper",
