@@ -109,7 +109,9 @@ def made(system: str, given: argparse.Namespace) -> tuple[Any, Any]:
     name, _, conducted = system.partition("+")
     values: dict[str, Any] = {"model": name, "data": ["x"], "out": "x", "steps": 1, "perceptual": {"weight": 0.0}}
     values |= {key: {"width": given.width} for key in ("network", "discriminator")}
-    settings = resolve({**values, "conductor": {"kind": "joint" if conducted else "none"}})
+    settings = resolve(
+        {**values, "conductor": {"kind": "joint" if conducted else "none", "network": {"width": given.width}}}
+    )
     names = tuple(map(str, range(BANDS)))
     classes = tuple(f"class {number}" for number in range(CLASSES))
     image = Field(name="image", variable="s2", kind="optical", bands=names)
