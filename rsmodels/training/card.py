@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rsprep
 from rsmodels.data.normalise import Normaliser
+from rsmodels.generators.base import GeneratorTask
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
 from rsmodels.tasks.settings import RunSettings
@@ -90,7 +91,10 @@ def _limits(settings: RunSettings, task: Task, material: Material) -> Iterator[s
         f"- Chips of {material.chip_px} pixels from the data sets above; other sensors, seasons, places and processing "
         "may differ from all it has seen."
     )
-    if task.kind == "generator":
-        yield "- It gives one image for given conditions; what they do not tell, it averages or invents."
+    if isinstance(task, GeneratorTask):
+        if task.noise is None:
+            yield "- It gives one image for given conditions; what they do not tell, it averages or invents."
+        else:
+            yield "- It gives an image for given conditions and noise; what the conditions do not tell, it invents."
     if settings.split != "train":
         yield f"- It saw the {settings.split} split: it is refused wherever that split is held out."
