@@ -16,6 +16,7 @@ from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
 from rsmodels.synth.checks import check_generator, check_lineage, check_wishes, label_of
 from rsmodels.synth.edits import class_figures
+from rsmodels.synth.equal import refuse_equal
 from rsmodels.synth.finish import Told, finish
 from rsmodels.synth.machine import SynthWork, conditions_of, make_synthetic
 from rsmodels.synth.nearness import apart
@@ -27,16 +28,13 @@ from rsmodels.training.device import device_of
 from rsmodels.training.load import Trained, load
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Place
 from rsprep.corpus.run import run_corpus
-from rsprep.errors import BuildError
 from rsprep.finish import Outcome
-from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress, Silent
 from rsprep.report.data import SourceRow
 from rsprep.settings import make_settings
 from rsprep.stac.catalog import COLLECTION, relative_href
 from rsprep.store.schema import NOWHERE
 
-SAME_CONDITIONS = "its conditions, and so its image, are those of another chip"
 _LONGEST_PARENT = 150
 
 
@@ -162,40 +160,6 @@ def planned(
             "noise_seed": variation.noise_seed(seed, digest) if noisy else edit_seed,
         }
         yield CorpusChip(chip_id=f"{short}.{variation.name}", split="train", payload=payload, place=place)
-
-
-def refuse_equal(journal: JournalView) -> dict[str, str]:
-    """Chips to leave out because their conditions and image are those of another: two of a flat sea, say.
-
-    Raises
-    ------
-    BuildError : ``equal-chips`` where one image was made of conditions that differ, ``equal-samples`` where it was made
-        with noise that differs.
-    """
-    first: dict[str, tuple[str, str, Any]] = {}
-    again: dict[str, str] = {}
-    for chip in journal.chips("committed"):
-        image, conditions, noise = chip.stats["image"], chip.stats["conditions"], chip.stats["noise"]
-        name, before, drawn = first.setdefault(image, (chip.chip_id, conditions, noise))
-        if name == chip.chip_id:
-            continue
-        if conditions != before:
-            raise BuildError(
-                "equal-chips",
-                "the generator made the same image of different conditions: it does not look at them",
-                value=f"{name} and {chip.chip_id}",
-                remedy="train the generator further, and look at its samples; then make a data set with another --out",
-            )
-        if noise != drawn and chip.stats["valid_fraction"]:
-            raise BuildError(
-                "equal-samples",
-                "the generator made the same image with different noise: it does not look at it",
-                value=f"{name} and {chip.chip_id}",
-                remedy="train the generator further, or take one with `--samples 1` that makes other images of other "
-                "conditions; with another --out",
-            )
-        again[chip.chip_id] = SAME_CONDITIONS
-    return again
 
 
 def _sources(source: ChipSource, trained: Trained, parents: int) -> tuple[SourceRow, ...]:

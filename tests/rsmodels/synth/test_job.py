@@ -23,7 +23,8 @@ from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.data.lineage import FILE_NAME, Seen, check_training_mix, seen_by
 from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
-from rsmodels.synth import job, machine
+from rsmodels.synth import machine
+from rsmodels.synth.equal import SAME_CONDITIONS
 from rsmodels.synth.job import synth_augment
 from rsmodels.training.load import Trained, load
 from rsprep.errors import BuildError, StoreError
@@ -224,7 +225,7 @@ def test_equal_conditions_give_one_chip(
     monkeypatch.setattr(ChipFields, "read", lambda self, slot: read(self, 2 if slot == 3 else slot))
     made = augment(tiny_dataset, run, tmp_path / "synthetic", n="1x")
     assert (made.data.counts.committed, made.data.counts.rejected) == (PARENTS - 1, 1)
-    assert {problem.reason for problem in made.data.grouped_problems()} == {job.SAME_CONDITIONS}
+    assert {problem.reason for problem in made.data.grouped_problems()} == {SAME_CONDITIONS}
     assert verify(made.dataset).ok
 
 
