@@ -47,7 +47,7 @@ def judge_run(plan: Plan, run: Run, watcher: Progress) -> None:
 
 
 def judge_segmenter(plan: Plan, watcher: Progress) -> None:
-    """Evaluate the segmenter on the real chips: no image can be expected to do better."""
+    """Evaluate the segmenter on the real images of the chips whose generated ones it judges."""
     home, out = plan.home / SEGMENTER, plan.home / "evaluations" / SEGMENTER
     split = plan.settings.evaluate.get("split", "test")
     key = {"checkpoint": checkpoint.find(home).digest, "data": plan.source.identity, "split": split}
