@@ -75,6 +75,11 @@ class TestCsebgan(PaintsLabels):
         embeddings = sets(network)[0]
         torch.testing.assert_close((gamma, beta), embeddings(network.noise.seeded([3])))  # type: ignore[union-attr]
 
+    @pytest.mark.parametrize("bands", [1, 3, 12])
+    def test_any_number_of_bands(self, bands: int) -> None:
+        network = CsebganGenerator((LAND,), bands, 32, CsebganNetwork(**self.narrow))
+        assert network(regions(32)).shape == (4, bands, 32, 32)
+
     def test_the_divergence_is_that_of_normals(self) -> None:
         network = cast(CsebganGenerator, self.made())
         with torch.no_grad():
