@@ -16,7 +16,7 @@ from rsmodels.evaluation.compared import by_bands, by_segmenter
 from rsmodels.evaluation.judges import IMAGE, Colours, Legend, named, sentence
 from rsmodels.evaluation.sight import Sight
 from rsmodels.metrics.image import ImageScores
-from rsmodels.metrics.nearest import Gallery, compared
+from rsmodels.metrics.nearest import Gallery, compared, recited
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.report.page import Ramp
 from rsmodels.report.pictures import ERROR_STOPS, ERROR_TOP, class_colours, error_map, key_of, paint
@@ -179,16 +179,20 @@ class _Nearest:
         self.made: list[float] = []
         self.real: list[float] = []
         self.pairs: list[tuple[int, str]] = []
+        self.ratios: list[list[float]] = [[], []]
+        """Of generated and of real images."""
 
     def update(self, batch: ChipBatch, made: Tensor, real: Tensor) -> NDArray[np.float64]:
         """(B,) distances of the generated images, on 0 to 1."""
         valid, slots = batch.valid[IMAGE], [key.slot for key in batch.chips]
-        distances, ids = self.gallery.nearest(made, valid)
-        self.made += distances.tolist()
-        self.pairs += list(zip(slots, ids, strict=True))
+        found = self.gallery.nearest(made, valid)
+        self.made += found.distances.tolist()
+        self.pairs += list(zip(slots, found.ids, strict=True))
         # where the chips that are judged are train chips, each is nearest to itself
-        self.real += self.gallery.nearest(real, valid, without=slots)[0].tolist()
-        return np.where(np.isfinite(distances), distances, np.nan)
+        held_out = self.gallery.nearest(real, valid, without=slots)
+        self.real += held_out.distances.tolist()
+        self.ratios = [[*before, *one.ratios] for before, one in zip(self.ratios, (found, held_out), strict=True)]
+        return np.where(np.isfinite(found.distances), found.distances, np.nan)
 
     def record(self) -> dict[str, Any]:
         found = compared(np.array(self.made), np.array(self.real))
@@ -196,6 +200,7 @@ class _Nearest:
         return {
             "gallery": {"chips": len(self.gallery), "of_chips": self.gallery.of_chips},
             **found,
+            "recited": dict(zip(("made", "real"), map(recited, self.ratios), strict=True)),
             "nearest": [
                 {"slot": self.pairs[k][0], "train_chip": self.pairs[k][1], "distance": self.made[k]}
                 for k in order[:SUSPECTS]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsmodels.evaluation.columns import COLUMNS, named_by, shown
+from rsmodels.metrics.nearest import NEXT, RECITED
 from rsmodels.report.page import BarsSection, Section, TableSection
 
 
@@ -95,8 +96,10 @@ def _nearest(found: Mapping[str, Any], names: Mapping[int, str]) -> TableSection
         ("lowest hundredth, real held-out chips", _figure(lowest)),
         (
             "generated chips nearer than that",
-            "–" if _none(found["closer"]) else f"{100 * found['closer']:.1f} %",
+            _percent(found["closer"]),
         ),
+        ("generated chips with one train chip that stands out", _percent(found["recited"]["made"])),
+        ("real held-out chips likewise", _percent(found["recited"]["real"])),
     ]
     rows += [
         (f"{names.get(one['slot'], one['slot'])} to {one['train_chip']}", _figure(one["distance"]))
@@ -109,14 +112,20 @@ def _nearest(found: Mapping[str, Any], names: Mapping[int, str]) -> TableSection
         rows=rows,
         note=(
             "Root of the mean squared difference of thumbnails (16 x 16 means over blocks, all bands, on 0 to 1) to "
-            f"the nearest of {some}{gallery['of_chips']:,} train chips. Images that recite them are far nearer "
-            "than real chips are; a smooth image is somewhat nearer, too, whatever it shows."
+            f"the nearest of {some}{gallery['of_chips']:,} train chips. Images that recite them are far nearer than "
+            "real chips are. So is, somewhat, a smooth image, or one that looks like the train scenes while held-out "
+            "chips are of others; but then many chips are equally near. One stands out if it is nearer than "
+            f"{RECITED:g} of the distance to the chip of rank {NEXT}: the mark of a recited image."
         ),
     )
 
 
 def _figure(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.4g}".replace("-", "−")
+
+
+def _percent(share: float | None) -> str:
+    return "–" if _none(share) else f"{100 * (share or 0.0):.1f} %"
 
 
 def _none(value: float | None) -> bool:

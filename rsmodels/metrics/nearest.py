@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,22 @@ SHARED = 0.25
 """Share of the blocks that two images must both have data in; with less they are not compared."""
 LOWEST = 0.01
 """The share of real chips that are nearest to a train chip: what is nearer still is suspect."""
+NEXT = 5
+"""The nearest chip is held against the one of this rank: a recited image has one chip that is far nearer than others,
+a smooth image or one of an ordinary scene has many that are equally near."""
+RECITED = 0.5
+"""An image is suspect whose nearest chip is nearer than this share of the distance to the other."""
+
+
+class Near(NamedTuple):
+    """The nearest chips of some images."""
+
+    distances: NDArray[np.float64]
+    """(B,) root of the mean squared difference of the thumbnails; infinite where there is no chip to compare with."""
+    ids: list[str]
+    """Names of these chips; empty where there is none."""
+    ratios: NDArray[np.float64]
+    """(B,) distance over that to the chip of rank `NEXT`, from 0 to 1; NaN where there are not so many."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,34 +106,30 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def nearest(
-        self, images: Tensor, valid: Tensor | None = None, *, without: Sequence[int] | None = None
-    ) -> tuple[NDArray[np.float64], list[str]]:
-        """Distance to the nearest chip of the gallery, and its name.
+    def nearest(self, images: Tensor, valid: Tensor | None = None, *, without: Sequence[int] | None = None) -> Near:
+        """The nearest chip of the gallery, over the blocks in which both have data.
 
         Parameters
         ----------
         images : (B, bands, y, x) on 0 to 1.
         valid : (B, 1, y, x) bool; all pixels by default.
         without : a slot for each image that it is not compared with: its own.
-
-        Returns
-        -------
-        distances : (B,) root of the mean squared difference of the thumbnails, over the blocks in which both have
-            data; infinite where there is no chip to compare with.
-        ids : names of these chips; empty where there is none.
         """
         thumbs, known = thumbnails(images, valid)
         squared = _squared(thumbs, known, self.thumbs, self.known)
         if without is not None:
             squared[torch.from_numpy(np.asarray(without)[:, None] == self.slots[None])] = torch.inf
-        found = squared.argmin(dim=1)
+        ranked = squared.topk(min(NEXT, len(self)), dim=1, largest=False)
+        found, there = ranked.indices[:, 0], ranked.values[:, 0].isfinite()
         # The product that found it loses digits where two are all but equal; the difference itself does not.
         exact = _exact(thumbs, known, self.thumbs[found], self.known[found])
-        there = squared.min(dim=1).values.isfinite()
-        distances = torch.where(there, exact, torch.inf).numpy()
-        ids = [self.ids[k] if ok else "" for k, ok in zip(found.tolist(), there.tolist(), strict=True)]
-        return distances, ids
+        further = ranked.values[:, -1].clamp_min(0).sqrt()
+        enough = further.isfinite() & (further > 0) & (len(self) >= NEXT)
+        return Near(
+            distances=torch.where(there, exact, torch.inf).numpy(),
+            ids=[self.ids[k] if ok else "" for k, ok in zip(found.tolist(), there.tolist(), strict=True)],
+            ratios=torch.where(enough, exact / further, torch.nan).clamp_max(1.0).numpy(),
+        )
 
 
 @torch.no_grad()
@@ -172,3 +184,9 @@ def compared(made: NDArray[np.float64], real: NDArray[np.float64]) -> dict[str, 
     }
     both = len(known["made"]) and len(known["real"])
     return found | {"closer": float((known["made"] < found["real"]["lowest"]).mean()) if both else float("nan")}
+
+
+def recited(ratios: Sequence[float]) -> float:
+    """Share of the images whose nearest train chip stands out (`RECITED`); NaN where none could be ranked."""
+    known = np.array(ratios)[~np.isnan(ratios)]
+    return float((known < RECITED).mean()) if len(known) else float("nan")

@@ -51,8 +51,9 @@ def nearest_chips(
     there = np.stack([turned_back(valid, element)[None] for (_, valid), element in zip(images, elements, strict=True)])
     values, known = trained.normaliser.encode(IMAGE, stored)
     unit = trained.normaliser.unit(IMAGE, torch.from_numpy(values))
-    distances, ids = gallery.nearest(unit, torch.from_numpy(known & there))
-    return [(float(distance), name) if name else (1.0, "") for distance, name in zip(distances, ids, strict=True)]
+    found = gallery.nearest(unit, torch.from_numpy(known & there))
+    pairs = zip(found.distances, found.ids, strict=True)
+    return [(float(distance), name) if name else (1.0, "") for distance, name in pairs]
 
 
 def apart(source: ChipSource, trained: Trained) -> NDArray[np.float64]:
@@ -62,5 +63,5 @@ def apart(source: ChipSource, trained: Trained) -> NDArray[np.float64]:
     for first in range(0, len(gallery), AT_A_TIME):
         part = slice(first, first + AT_A_TIME)
         images, known = gallery.thumbs[part], gallery.known[part, None].bool()
-        parts.append(gallery.nearest(images, known, without=gallery.slots[part].tolist())[0])
+        parts.append(gallery.nearest(images, known, without=gallery.slots[part].tolist()).distances)
     return np.concatenate(parts)

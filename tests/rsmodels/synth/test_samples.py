@@ -129,7 +129,7 @@ def test_every_chip_tells_the_nearest_train_chip(made: Outcome, tiny_dataset: Pa
     for number in np.flatnonzero(dataset["variation"].to_numpy() == "identity")[:5]:
         values, valid = trained.normaliser.encode("image", dataset["s2"][number].to_numpy()[None])
         unit = trained.normaliser.unit("image", torch.from_numpy(values))
-        (distance,), (name,) = gallery.nearest(unit, torch.from_numpy(valid))
+        (distance,), (name,), _ = gallery.nearest(unit, torch.from_numpy(valid))
         assert float(dataset["nearest_distance"][number]) == pytest.approx(distance)
         assert str(dataset["nearest_id"][number].to_numpy()) == name
     found = json.loads((made.dataset / METRICS).read_text())["nearest"]
