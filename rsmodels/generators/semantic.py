@@ -20,6 +20,7 @@ from rsmodels import losses
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import IGNORE
 from rsmodels.data.normalise import Normaliser
+from rsmodels.errors import ModelError
 from rsmodels.generators.base import IMAGE, GeneratorTask, conditions_of
 from rsmodels.generators.semantic_settings import SemanticSettings
 from rsmodels.metrics.extractors import BandStatistics
@@ -56,6 +57,10 @@ class SemanticTask(GeneratorTask):
     generator : label map (and noise) to an image in [-1, 1].
     encoder : real image to mean and log variance of the generator's noise, for a variational one; None for others.
     helpers : networks that it looks through while it learns; without them the task can be used, but not trained.
+
+    Raises
+    ------
+    ModelError : ``no-divergence`` where ``losses.kl`` weighs something that the generator does not have.
     """
 
     settings: SemanticSettings
@@ -70,6 +75,13 @@ class SemanticTask(GeneratorTask):
         encoder: nn.Module | None = None,
         helpers: Helpers | None = None,
     ) -> None:
+        if settings.losses.kl and encoder is None and not hasattr(generator, "divergence"):
+            raise ModelError(
+                "no-divergence",
+                f"nothing that {settings.model} draws is held to a standard normal",
+                value=f"losses.kl: {settings.losses.kl:g}",
+                remedy="set losses.kl to 0, or train csebgan or vspade",
+            )
         conditions, bands = conditions_of(normaliser, settings.conditions), normaliser.channels(IMAGE)
         self.helpers = helpers or Helpers()
         networks: dict[str, nn.Module] = {"generator": generator}
@@ -209,10 +221,7 @@ class SemanticTask(GeneratorTask):
     def _divergence(self, state: Painted) -> Tensor:
         if state.divergence is not None:
             return state.divergence
-        own = getattr(self.networks["generator"], "divergence", None)
-        if own is None:
-            raise ValueError(f"{self.settings.model} holds nothing to a standard normal: losses.kl is 0 for it")
-        found: Tensor = own()
+        found: Tensor = self.networks["generator"].divergence()  # type: ignore[operator]  # the constructor has looked
         return found
 
 

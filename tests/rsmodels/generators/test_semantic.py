@@ -223,6 +223,14 @@ def test_the_same_chips_give_the_same_images_and_other_noise_others(tiny_dataset
     assert not torch.allclose(one, other)
 
 
+def test_the_divergence_of_semantic_embeddings(tiny_dataset: Path) -> None:
+    task, batch = made(tiny_dataset, losses={"kl": 0.1})
+    _, parts = parts_of(task, batch, "generator")
+    torch.testing.assert_close(parts["kl"], task.networks["generator"].divergence())  # type: ignore[operator]
+    with pytest.raises(ModelError, match="no-divergence"):
+        made(tiny_dataset, "spade", losses={"kl": 0.1}, network={"width": 2, "hidden": 4})
+
+
 def test_a_variational_generator_learns_from_the_real_image(tiny_dataset: Path) -> None:
     task, batch = made(tiny_dataset, "vspade", network={"width": 2, "hidden": 4, "z": 8, "encoder": 2})
     assert task.phases[-1].networks == ("generator", "encoder")
