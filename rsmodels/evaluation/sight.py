@@ -32,13 +32,7 @@ class Sight:
     """
 
     def __init__(self, trained: Trained, segmenter: Trained) -> None:
-        if segmenter.kind != "segmentation":
-            raise ModelError(
-                "not-a-segmenter",
-                "what is to judge the images holds no segmenter",
-                value=str(segmenter.path),
-                remedy="give the checkpoint of a segmentation run",
-            )
+        segmenter.require("segmentation")
         self.trained, self.segmenter = trained, segmenter
         self.positions = positions(trained.normaliser, segmenter.normaliser)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -66,6 +66,12 @@ class GeneratorTask:
 
     def score(self, network: nn.Module, batches: Iterable[ChipBatch]) -> dict[str, float]:
         """PSNR, SSIM, spectral angle and squared error against the real images."""
+        return self.scored(network, batches)
+
+    def scored(
+        self, network: nn.Module, batches: Iterable[ChipBatch], also: Callable[[ChipBatch, Tensor], None] | None = None
+    ) -> dict[str, float]:
+        """The same; `also` is shown each batch with what was made of it."""
         scores = ImageScores(data_range=1.0)
         for batch in batches:
             made, real, valid = self.predict(network, batch), batch.values[IMAGE], batch.valid[IMAGE]
@@ -76,6 +82,8 @@ class GeneratorTask:
                 self.normaliser.physical(IMAGE, made),
                 self.normaliser.physical(IMAGE, real),
             )
+            if also is not None:
+                also(batch, made)
         found = scores.compute()
         return {name: found[name] for name in SCORES}
 

@@ -134,14 +134,12 @@ class SemanticTask(GeneratorTask):
         statistics = BandStatistics(self.normaliser.channels(IMAGE))
         real, made = (Moments(dim=statistics.dim) for _ in range(2))
 
-        def watched() -> Iterable[ChipBatch]:
-            for batch in batches:
-                valid = batch.valid[IMAGE]
-                real.update(statistics(batch.values[IMAGE].float().clamp(-1, 1) * valid))
-                made.update(statistics(self.predict(network, batch) * valid))
-                yield batch
+        def compare(batch: ChipBatch, image: Tensor) -> None:
+            valid = batch.valid[IMAGE]
+            real.update(statistics(batch.values[IMAGE].float().clamp(-1, 1) * valid))
+            made.update(statistics(image * valid))
 
-        found = super().score(network, watched())
+        found = self.scored(network, batches, compare)
         few = min(real.count, made.count) < 2
         return {"kernel": float("nan") if few else kernel_distance(real, made), **found}
 

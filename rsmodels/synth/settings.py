@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -34,6 +33,7 @@ class SynthSettings(CorpusSettings):
     share: float = Field(1.0, gt=0, le=1, description="share of the train chips that lend their conditions")
     batch: int = Field(16, ge=1, le=4096, description="chips that the generator makes at a time")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the generator runs")
+    # One worker unless told otherwise: the generator uses all cores, or the GPU, by itself.
     engine: Engine = Engine(workers=1)
 
     @field_validator("n", mode="before")
@@ -44,12 +44,6 @@ class SynthSettings(CorpusSettings):
         if match is None or (not match[2] and "." in text) or float(match[1]) <= 0:
             raise ValueError("a number of chips above 0, such as 5000, or a multiple of the train chips, such as 2x")
         return text
-
-    @field_validator("engine", mode="before")
-    @classmethod
-    def _one_worker(cls, value: object) -> object:
-        """One worker unless told otherwise: the generator uses all cores, or the GPU, by itself."""
-        return {"workers": 1, **value} if isinstance(value, Mapping) else value
 
     def count(self, parents: int) -> int:
         """Chips that are asked for, where there are so many train chips.
