@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +59,20 @@ class StacSource:
         self.endpoint = _root_href(endpoint)
         self._io = CatalogIO(retry)
         self._options = {} if page is None else {"page": page}
+        self._opened: StaticCatalog | ApiCatalog | None = None
 
-    @cached_property
+    @property
     def _catalog(self) -> StaticCatalog | ApiCatalog:
         """Raises CatalogError where the root document cannot be read or is no STAC catalog."""
-        root = self._io.read_document(self.endpoint)
-        check_stac(root, self.endpoint, kinds=("Catalog", "Collection"))
-        if _is_api(root):
-            return ApiCatalog(self._io, self.endpoint, root, **self._options)
-        return StaticCatalog(self._io, self.endpoint, root)
+        # No cached_property: before Python 3.12 it holds one lock for all sources, and a silent one silences the rest.
+        if self._opened is None:
+            root = self._io.read_document(self.endpoint)
+            check_stac(root, self.endpoint, kinds=("Catalog", "Collection"))
+            if _is_api(root):
+                self._opened = ApiCatalog(self._io, self.endpoint, root, **self._options)
+            else:
+                self._opened = StaticCatalog(self._io, self.endpoint, root)
+        return self._opened
 
     def find(
         self,
