@@ -22,9 +22,9 @@ from rsprep.store.write import read_schema
 
 SPLITS: Final = ("train", "val", "test")
 USUAL_VARIABLES: Final = {
-    "image": ("s2", "image"),
-    "landcover": ("lulc", "mask"),
-    "label": ("lulc", "mask"),
+    "image": ("s2", "image", "clean"),
+    "landcover": ("lulc", "classes", "mask"),
+    "label": ("lulc", "classes", "mask"),
     "radar": ("s1",),
     "terrain": ("terrain",),
 }

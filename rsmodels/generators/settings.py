@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from rsmodels.data.fields import Field as ChipField
+from rsmodels.data.source import ChipSource, field
 from rsmodels.nets.patch import PatchNetwork
 from rsmodels.nets.rs_spade import RsSpadeNetwork
 from rsmodels.nets.unet import Pix2PixNetwork
@@ -36,6 +38,11 @@ class GeneratorSettings(RunSettings):
         "running",
         description="what batch norm uses to generate: the averages of training, or the batch's own as pix2pix did",
     )
+
+    def fields(self, source: ChipSource) -> tuple[ChipField, ...]:
+        """The image and its conditions."""
+        image = field(source, "image", self.image, self.bands)
+        return (image, *(field(source, name) for name in self.conditions))
 
     @field_validator("conditions")
     @classmethod

@@ -1,14 +1,19 @@
-"""A segmentation network that does not learn any more, beside a generator that does."""
+"""Trained networks that do not learn any more, beside a generator that does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
+from rsmodels.data.fields import IGNORE
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
+from rsmodels.losses import cross_entropy
+from rsmodels.metrics.segmentation import Confusion
 from rsmodels.nets.rs_unet import RsUNet
 
 IMAGE, LABEL = "image", "label"
@@ -30,27 +35,46 @@ class Helpers:
                 network.to(device)
 
 
-class FrozenSegmenter(nn.Module):
-    """A trained RS-UNet, given images as a generator makes them: (B, C, y, x) in that one's scale of -1 to 1.
+class TaskNetwork(Protocol):
+    """A task that images are to serve, as a frozen network does it: what task-driven inpainting learns from."""
 
-    Images go through the unit of the store to the scale that the segmenter was trained on; gradients run through it to
+    @property
+    def target(self) -> str:
+        """Field of a batch that an image is held against: ``label``, ``scene``, ``satellite``."""
+        ...
+
+    @property
+    def headline(self) -> str:
+        """The score that tells how well it goes."""
+        ...
+
+    def loss(self, images: Tensor, target: Tensor) -> Tensor:
+        """A scalar; gradients run to `images` (B, C, y, x) and to no weight."""
+        ...
+
+    def score(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """Scores over all pairs of (images, target), batch by batch."""
+        ...
+
+
+class Frozen(nn.Module):
+    """A trained network that does not learn any more, given images in the scale of another model's normaliser.
+
+    Images go through the unit of the store to the scale that the network was trained on; gradients run through it to
     the image, and none to its weights; batch norm keeps its statistics.
 
     Parameters
     ----------
-    network : of the segmenter.
+    network : of the trained model.
     theirs : its normaliser.
-    mine : the generator's.
+    mine : that of whoever makes the images.
 
     Raises
     ------
-    ModelError : ``unlike-bands`` where the generator's images lack a band that the segmenter looks at.
+    ModelError : ``unlike-bands`` where the images lack a band that the network looks at.
     """
 
-    gain: Tensor
-    bias: Tensor
-
-    def __init__(self, network: RsUNet, theirs: Normaliser, mine: Normaliser) -> None:
+    def __init__(self, network: nn.Module, theirs: Normaliser, mine: Normaliser) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.theirs, self.mine = theirs, mine
@@ -59,22 +83,15 @@ class FrozenSegmenter(nn.Module):
         self.register_buffer("gain", torch.from_numpy(gain)[:, None, None], persistent=False)
         self.register_buffer("bias", torch.from_numpy(bias)[:, None, None], persistent=False)
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes that it tells apart."""
-        return self.theirs.field(LABEL).classes
+    gain: Tensor
+    bias: Tensor
 
-    def train(self, mode: bool = True) -> FrozenSegmenter:
+    def train(self, mode: bool = True) -> Self:
         """Stay in evaluation, whatever is asked: a frozen network's statistics must not drift."""
         return super().train(False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, K, y, x)."""
-        logits: Tensor = self.network(self.translated(images))
-        return logits
-
     def translated(self, images: Tensor) -> Tensor:
-        """Images in the segmenter's own scale; not rounded to the store's numbers, which would stop the gradient."""
+        """Images in the network's own scale; not rounded to the store's numbers, which would stop the gradient."""
         stored = self.mine.stored(IMAGE, images)
         if self.positions is not None:
             stored = stored[:, self.positions]
@@ -82,6 +99,36 @@ class FrozenSegmenter(nn.Module):
         if self.theirs[IMAGE].curve == "root":
             values = 2.0 * values.sign() * values.abs().clamp_min(TINY).sqrt() - 1.0
         return values
+
+
+class FrozenSegmenter(Frozen):
+    """A trained RS-UNet, given images as a generator makes them: (B, C, y, x) in that one's scale of -1 to 1."""
+
+    network: RsUNet
+    target = LABEL
+    headline = "miou"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that it tells apart."""
+        return self.theirs.field(LABEL).classes
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, K, y, x)."""
+        logits: Tensor = self.network(self.translated(images))
+        return logits
+
+    def loss(self, images: Tensor, target: Tensor) -> Tensor:
+        """Mean cross-entropy of the labelled pixels; `target` (B, y, x) class indices."""
+        return cross_entropy(self(images), target)
+
+    def score(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """mIoU, frequency-weighted IoU and accuracy over all pixels of all pairs."""
+        confusion = Confusion(len(self.classes), ignore=IGNORE)
+        for images, target in pairs:
+            confusion.update(self(images).argmax(1), target)
+        found = confusion.compute()
+        return {name: float(found[name]) for name in ("miou", "fwiou", "accuracy")}
 
 
 class SegmenterMaps(nn.Module):

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import IGNORE
+from rsmodels.data.fields import Field as ChipField
 from rsmodels.data.normalise import Normaliser
+from rsmodels.data.source import ChipSource, field
 from rsmodels.errors import ModelError
 from rsmodels.losses import cross_entropy
 from rsmodels.metrics.segmentation import Confusion
@@ -35,6 +37,10 @@ class SegmentationSettings(RunSettings):
     )
     network: RsUNetNetwork = RsUNetNetwork()
     optimiser: Optimiser = Optimiser(lr=1e-3, betas=(0.9, 0.999))
+
+    def fields(self, source: ChipSource) -> tuple[ChipField, ...]:
+        """The image and its classes."""
+        return (field(source, IMAGE, self.image, self.bands), field(source, LABEL, self.label))
 
 
 class SegmentationTask:

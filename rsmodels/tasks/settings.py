@@ -7,7 +7,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rsmodels.data.augment import Augment
+from rsmodels.data.fields import Field as ChipField
 from rsmodels.data.fit import Normalise
+from rsmodels.data.source import ChipSource
 from rsprep.errors import ConfigError
 from rsprep.settings import Section
 
@@ -69,6 +71,10 @@ class RunSettings(Section):
     normalise: Normalise = Normalise()
     augment: Augment = Augment(turn=False)
     loading: Loading = Loading()
+
+    def fields(self, source: ChipSource) -> tuple[ChipField, ...]:
+        """What a batch holds, the image first, as `source` has it; ModelError where it lacks something."""
+        raise NotImplementedError
 
     @field_validator("ratio", mode="before")
     @classmethod

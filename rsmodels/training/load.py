@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
 from rsmodels.training.device import device_of
 from rsmodels.training.save import AVERAGE, CONFIG, MODEL, PARENTS, saved_normaliser
+
+_CALLED: Mapping[Kind, str] = {
+    "generator": "a generator",
+    "segmentation": "a segmenter",
+    "classification": "a classifier",
+    "retrieval": "a retriever",
+    "inpainting": "an inpainter",
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,12 +110,12 @@ class Trained:
             return self.task.predict(self.network, moved, *more).cpu()
 
     def require(self, kind: Kind) -> None:
-        """Raise ModelError ``not-a-generator`` or ``not-a-segmenter`` where it is for something else."""
+        """Raise ModelError ``not-a-generator``, ``not-a-segmenter`` and so on where it is for something else."""
         if self.kind != kind:
-            wanted = {"generator": "a generator", "segmentation": "a segmenter"}[kind]
+            wanted = _CALLED[kind]
             raise ModelError(
                 f"not-{wanted.replace(' ', '-')}",
-                f"the checkpoint holds no {wanted[2:]}",
+                f"the checkpoint holds no {wanted.split(' ', 1)[1]}",
                 value=f"{self.path}: {self.settings.model}",
                 remedy=f"give the checkpoint of {wanted}",
             )

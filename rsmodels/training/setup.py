@@ -14,12 +14,10 @@ from rsmodels.data.fields import Field
 from rsmodels.data.lineage import Seen, check_training_mix, refuse_leaks, seen_by
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.order import Stream
-from rsmodels.data.source import ChipSource, check_alike, field
+from rsmodels.data.source import ChipSource, check_alike
 from rsmodels.errors import ModelError
-from rsmodels.generators.settings import GeneratorSettings
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
-from rsmodels.tasks.segmentation import SegmentationSettings
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training.helpers import find_helpers, make_helpers
 from rsmodels.training.load import Trained
@@ -63,7 +61,7 @@ def gather(settings: RunSettings) -> Material:
             value=", ".join(settings.data),
             remedy="name it once; --ratio says how often its chips come",
         )
-    fields = fields_of(settings, sources[0])
+    fields = settings.fields(sources[0])
     check_alike(sources, fields)
     for source in sources:  # one's training chips may lie where another's test chips do
         for judge in sources:
@@ -84,16 +82,6 @@ def gather(settings: RunSettings) -> Material:
         parents=tuple(_parent(source, settings.split, share) for source, share in zip(sources, ratio, strict=True)),
         helpers=helpers,
     )
-
-
-def fields_of(settings: RunSettings, source: ChipSource) -> tuple[Field, ...]:
-    """The fields that the model needs, as the first data set has them."""
-    if isinstance(settings, GeneratorSettings):
-        image = field(source, "image", settings.image, settings.bands)
-        return (image, *(field(source, name) for name in settings.conditions))
-    if isinstance(settings, SegmentationSettings):
-        return (field(source, "image", settings.image, settings.bands), field(source, "label", settings.label))
-    raise TypeError(f"no fields are known for {type(settings).__name__}")
 
 
 def fit_normaliser(settings: RunSettings, material: Material) -> Normaliser:

@@ -17,7 +17,6 @@ from rsmodels.generators.gan import GanTask
 from rsmodels.tasks.base import Networks
 from rsmodels.tasks.models import model, resolve
 from rsmodels.training.schedule import seed_step
-from rsmodels.training.setup import fields_of
 
 
 def made(tiny_dataset: Path, name: str = "rs-spade", **more: Any) -> tuple[GanTask, ChipBatch]:
@@ -27,7 +26,7 @@ def made(tiny_dataset: Path, name: str = "rs-spade", **more: Any) -> tuple[GanTa
     }  # fmt: skip
     settings = resolve({**values, **more})
     source = ChipSource.open(tiny_dataset)
-    fields = fields_of(settings, source)
+    fields = settings.fields(source)
     normaliser = Normaliser.fit([source], fields)
     torch.manual_seed(0)
     task = model(name).build(settings, normaliser, source.schema.chip_px, None)

@@ -22,7 +22,6 @@ from rsmodels.tasks.base import Networks
 from rsmodels.tasks.frozen import FrozenSegmenter, Helpers, SegmenterMaps
 from rsmodels.tasks.models import model, resolve
 from rsmodels.training.schedule import seed_step
-from rsmodels.training.setup import fields_of
 from rsprep.errors import ConfigError
 
 NARROW = {
@@ -45,7 +44,7 @@ def made(
     narrow = {key: value for key, value in NARROW.items() if key != "conductor" or name == "csebgan"}
     settings = resolve({"model": name, "data": [str(dataset)], "out": "x", "steps": 1, **over(narrow, more)})
     source = ChipSource.open(dataset)
-    fields = fields_of(settings, source)
+    fields = settings.fields(source)
     normaliser = Normaliser.fit([source], fields)
     torch.manual_seed(0)
     task = model(name).build(settings, normaliser, source.schema.chip_px, helpers)

@@ -19,7 +19,6 @@ from rsmodels.tasks.models import resolve
 from rsmodels.tasks.segmentation import SegmentationTask, class_weights, seen_labels
 from rsmodels.tasks.settings import Schedule
 from rsmodels.training.schedule import factor, seed_step, set_rate
-from rsmodels.training.setup import fields_of
 
 
 def made(tiny_dataset: Path, **more: object) -> tuple[SegmentationTask, list[ChipBatch]]:
@@ -27,7 +26,7 @@ def made(tiny_dataset: Path, **more: object) -> tuple[SegmentationTask, list[Chi
     values = {"model": "segmentation", "data": [str(tiny_dataset)], "out": "x", "steps": 1, "network": {"width": 8}}
     settings = resolve({**values, **more})
     source = ChipSource.open(tiny_dataset)
-    fields = fields_of(settings, source)
+    fields = settings.fields(source)
     normaliser = Normaliser.fit([source], fields)
     torch.manual_seed(0)
     batches = list(sweep(source, source.of_split("train")[:2], fields, normaliser, batch=2))
