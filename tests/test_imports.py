@@ -37,7 +37,7 @@ MODEL_FLOORS = [
     {"rsmodels.report"},
     {"rsmodels.generators", "rsmodels.tasks"},
     {"rsmodels.training"},
-    {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream", "rsmodels.editing"},
+    {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream", "rsmodels.editing", "rsmodels.filling"},
     {"rsmodels.tables"},
     {"rsmodels.cli"},
 ]
@@ -56,6 +56,7 @@ MEETING = (
 )
 MEETING_FOR = {
     "rsmodels.synth": ("rsprep.corpus", "rsprep.stac", "rsprep.job", "rsprep.finish"),
+    "rsmodels.filling": ("rsprep.corpus", "rsprep.stac", "rsprep.job", "rsprep.finish", "rsprep.reading"),
     "rsmodels.cli": ("rsprep",),
 }
 

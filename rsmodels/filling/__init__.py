@@ -1,0 +1,1 @@
+"""Hidden pixels of chips, pictures and whole rasters, filled in."""
