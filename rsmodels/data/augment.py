@@ -73,7 +73,7 @@ def turn(
     *,
     light: tuple[float, float] = LIGHT,
 ) -> dict[str, NDArray[Any]]:
-    """All layers of some chips, turned together; views where that is enough.
+    """All layers of some chips, turned together; views where that is enough. A scene stays what it is.
 
     Parameters
     ----------
@@ -85,6 +85,9 @@ def turn(
     terrain = {field.name for field in fields if field.kind == "terrain"}
     turned = {}
     for name, values in arrays.items():
+        if not values.ndim:
+            turned[name] = values
+            continue
         moved = np.rot90(values[..., ::-1] if element >= 4 else values, element % 4, axes=(-2, -1))
         turned[name] = _turned_terrain(moved, element, light) if name in terrain and element else moved
     return turned

@@ -24,12 +24,12 @@ class ChipBatch:
     """Some chips, field by field; never NaN.
 
     Images are float32 (B, C, y, x), normalised, 0 where they are not valid; class fields int64 (B, y, x) with class
-    indices and ``IGNORE`` where the class is unknown; masks float32 (B, 1, y, x) of 0 and 1.
+    indices and ``IGNORE`` where the class is unknown; scenes the same, (B,); masks float32 (B, 1, y, x) of 0 and 1.
     """
 
     values: Mapping[str, Tensor]
     valid: Mapping[str, Tensor]
-    """Field to (B, 1, y, x) bool: True where the store has data."""
+    """Field to (B, 1, y, x) bool: True where the store has data; of scenes (B, 1, 1, 1)."""
     chips: tuple[ChipKey, ...]
     step: int = 0
     """Number of the batch in the stream."""

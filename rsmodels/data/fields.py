@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-Kind = Literal["optical", "radar", "terrain", "classes", "mask"]
+Kind = Literal["optical", "radar", "terrain", "classes", "mask", "scene"]
+"""A ``scene`` is one class a chip; all others have pixels."""
 IGNORE = 255
-"""Class index of pixels whose class is unknown."""
+"""Class index of pixels, and of scenes, whose class is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,20 +17,20 @@ class Field:
     """One variable of a chip store, or some of its bands, as a model sees it."""
 
     name: str
-    """What it is to the model: ``image``, ``label``, ``landcover``, ``radar``, ``terrain``."""
+    """What it is to the model: ``image``, ``label``, ``landcover``, ``radar``, ``terrain``, ``scene``."""
     variable: str
-    """Name of the variable in the store: ``s2``."""
+    """Name of the variable in the store: ``s2``; of a scene, of the column with the names of the classes."""
     kind: Kind
     bands: tuple[str, ...] | None = None
     """Bands that are taken, in this order; None for a variable without a band axis."""
     classes: tuple[str, ...] = ()
     """Names of the classes, by index; empty for any other kind."""
     codes: tuple[int, ...] = ()
-    """Code in the store of each class; codes that are not listed are unknown."""
+    """Code in the store of each class; codes that are not listed are unknown. Of scenes 0, 1, 2 …"""
 
     def __post_init__(self) -> None:
-        if (self.kind == "classes") != bool(self.classes) or len(self.classes) != len(self.codes):
-            raise ValueError(f"field {self.name}: classes and codes go together, and with kind classes only")
+        if (self.kind in ("classes", "scene")) != bool(self.classes) or len(self.classes) != len(self.codes):
+            raise ValueError(f"field {self.name}: classes and codes go together, and with classes and scenes only")
         if len(self.classes) > IGNORE:
             raise ValueError(f"field {self.name}: at most {IGNORE} classes, got {len(self.classes)}")
 

@@ -53,7 +53,7 @@ class Scaling:
     curve: Curve = "linear"
     """How an optical band runs from low to high."""
     counts: tuple[int, ...] = ()
-    """Pixels of each class in the chips that were read."""
+    """Pixels, or scenes, of each class in the chips that were read."""
 
     @functools.cached_property
     def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -154,7 +154,7 @@ class _Meter:
 
 
 class _Classes(_Meter):
-    """Pixels of each class."""
+    """Pixels of each class; of scenes, chips."""
 
     passes = 1
 
@@ -261,7 +261,7 @@ def _meter(field: Field, source: ChipSource, how: Normalise) -> _Meter:
     if field.kind == "optical":
         bare = bare_scaling(field, source)
         return _Percentiles(bands, np.dtype(bare.dtype), bare.nodata, how)
-    if field.kind == "classes":
+    if field.kind in ("classes", "scene"):
         return _Classes(field.codes)
     return _Moments({"radar": bands, "terrain": 2}[field.kind]) if field.kind in ("radar", "terrain") else _Meter()
 

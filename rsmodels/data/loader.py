@@ -177,7 +177,7 @@ class _Maker:
             if position is not None and self.augment.turn:
                 raw, clear = self._turned(raw, clear, element_of(self.seed, position), reader)
             for field in self.fields:
-                values, valid = (one[number] for one in memory[field.name])
+                values, valid = (one[number, ...] for one in memory[field.name])  # a scene's is a view, too
                 self.normaliser.encode_into(field.name, raw[field.name], clear.get(field.name), values, valid)
                 if position is not None and self.augment.jitter and field.kind == "optical":
                     self._jittered(values, valid, position, self.augment.jitter)

@@ -93,13 +93,14 @@ class Normaliser:
         return self[name].field
 
     def channels(self, name: str) -> int:
-        """Channels of the field's tensor; of classes, how many there are."""
+        """Channels of the field's tensor; of classes and scenes, how many there are."""
         field = self.field(name)
-        counts = {"terrain": len(TERRAIN_CHANNELS), "classes": len(field.classes), "mask": 1}
+        classes = len(field.classes)
+        counts = {"terrain": len(TERRAIN_CHANNELS), "classes": classes, "scene": classes, "mask": 1}
         return counts.get(field.kind, len(field.bands or (0,)))
 
     def class_counts(self, name: str) -> NDArray[np.int64]:
-        """Pixels of each class in the chips that were read for the fit: (K,)."""
+        """Pixels, or scenes, of each class in the chips that were read for the fit: (K,)."""
         return np.array(self[name].counts, np.int64)
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +139,8 @@ class Normaliser:
 
     def blank(self, name: str, count: int, size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Memory for `count` chips of `size` pixels: values and valid, as :meth:`encode` returns them."""
+        if self.field(name).kind == "scene":
+            return np.empty(count, np.int64), np.empty((count, 1, 1, 1), np.bool_)
         valid = np.empty((count, 1, size, size), np.bool_)
         if self.field(name).kind == "classes":
             return np.empty((count, size, size), np.int64), valid
@@ -150,17 +153,19 @@ class Normaliser:
 
         Parameters
         ----------
-        raw : (n, [bands], y, x), the field's bands in its order.
+        raw : (n, [bands], y, x), the field's bands in its order; class indices (n,) of scenes.
         clear : (n, y, x), 1 where an optical field was observed clearly.
 
         Returns
         -------
-        values : (n, channels, y, x) float32, 0 where not valid; classes (n, y, x) int64, ``IGNORE`` where unknown.
-        valid : (n, 1, y, x).
+        values : (n, channels, y, x) float32, 0 where not valid; classes (n, y, x) and scenes (n,) int64, ``IGNORE``
+            where unknown.
+        valid : (n, 1, y, x); of scenes (n, 1, 1, 1).
         """
         values, valid = self.blank(name, len(raw), raw.shape[-1])
         for number in range(len(raw)):
-            self.encode_into(name, raw[number], None if clear is None else clear[number], values[number], valid[number])
+            known = None if clear is None else clear[number]
+            self.encode_into(name, raw[number, ...], known, values[number, ...], valid[number])
         return values, valid
 
     def encode_into(
@@ -171,10 +176,13 @@ class Normaliser:
         values: NDArray[Any],
         valid: NDArray[np.bool_],
     ) -> None:
-        """One chip ([bands], y, x) into its place in a batch: `values` ([channels], y, x), `valid` (1, y, x)."""
+        """One chip ([bands], y, x) into its place in a batch: `values` ([channels], y, x), `valid` (1, y, x).
+
+        Of a scene `values` has no axes, and `valid` is (1, 1, 1).
+        """
         scaling = self[name]
         kind = scaling.field.kind
-        if kind == "classes":
+        if kind in ("classes", "scene"):
             _encode_classes(scaling, raw, values, valid[0])
         elif kind == "terrain":
             _encode_terrain(scaling, raw, values, valid[0])
@@ -211,10 +219,10 @@ class Normaliser:
 
         Raises
         ------
-        ModelError : ``not-an-image`` for classes and masks.
+        ModelError : ``not-an-image`` for classes, masks and scenes.
         """
         scaling = self[name]
-        if scaling.field.kind in ("classes", "mask"):
+        if scaling.field.kind in ("classes", "mask", "scene"):
             raise ModelError("not-an-image", "classes and masks have no unit", value=name, remedy="take another field")
         values = values.float()
         if scaling.field.kind == "terrain":

@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmodels.data.fields import Field
+from rsmodels.data.scenes import scene_indices
 from rsmodels.data.shards import ChipReader
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 
 Chip = tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.uint8]]]
-"""Field to raw values ([bands], y, x), the bands in the field's order, and field to its mask of clear pixels (y, x)."""
+"""Field to raw values ([bands], y, x), the bands in the field's order, and field to its mask of clear pixels (y, x).
+
+A scene's value is its class index, an array without axes.
+"""
 
 
 class ChipFields:
@@ -25,7 +29,8 @@ class ChipFields:
         self.source = source
         self.fields = tuple(fields)
         self._layers = {one.name: source.layer(one) for one in fields}
-        needed = {layer.variable.name for layer in self._layers.values()}
+        self._scenes = {one.name: _scenes(source, one) for one in fields if one.kind == "scene"}
+        needed = {layer.variable.name for name, layer in self._layers.items() if name not in self._scenes}
         needed |= {layer.clear for layer in self._layers.values() if layer.clear}
         self._readers = {name: ChipReader(source.path, source.schema, name) for name in sorted(needed)}
         self._scratch = threading.local()
@@ -35,7 +40,9 @@ class ChipFields:
         return self._layers[name].light
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a chip of field `name`: ([bands], y, x)."""
+        """Shape of a chip of field `name`: ([bands], y, x), () of a scene."""
+        if name in self._scenes:
+            return ()
         layer = self._layers[name]
         size = self.source.schema.chip_px
         return (*(() if layer.positions is None else (len(layer.positions),)), size, size)
@@ -51,6 +58,9 @@ class ChipFields:
         self._into(slot, name, out)
 
     def _into(self, slot: int, name: str, out: NDArray[Any]) -> NDArray[Any]:
+        if name in self._scenes:
+            out[...] = self._scenes[name][slot]
+            return out
         layer = self._layers[name]
         self._readers[layer.variable.name].read(slot, out, None if layer.all_bands else layer.positions)
         return out
@@ -71,6 +81,12 @@ class ChipFields:
         if key not in arrays:
             arrays[key] = np.empty(shape, dtype)
         return arrays[key]
+
+
+def _scenes(source: ChipSource, field: Field) -> dict[int, int]:
+    """Slot to class index of a scene."""
+    indices = scene_indices(source.column(field.variable), field.classes)
+    return dict(zip(source.chips.slot.tolist(), indices.tolist(), strict=True))
 
 
 def no_chips(where: str, split: str) -> ModelError:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmodels.data.chips import ChipIndex, chip_index, coordinate, identity_of, read_index, shared, some
-from rsmodels.data.fields import Field, Kind
+from rsmodels.data.fields import IGNORE, Field, Kind
+from rsmodels.data.scenes import SCENE, USUAL_COLUMN, scene_classes, scene_indices, scene_variable
 from rsmodels.errors import ModelError
 from rsprep.errors import StoreError
 from rsprep.store.read import store_path
@@ -136,8 +137,13 @@ class ChipSource:
 
         Raises
         ------
-        ModelError : ``no-such-field``, ``no-such-band``; ``unlike-data-sets`` where its classes are others.
+        ModelError : ``no-such-field``, ``no-such-band``, ``no-such-column``; ``unlike-data-sets`` where its classes are
+            others; of scenes, where no chip is of any of them.
         """
+        if field.kind == "scene":
+            if (scene_indices(self.column(field.variable), field.classes) == IGNORE).all():
+                raise _unlike("scenes", field.name, f"{self.name} has none of {', '.join(field.classes)}")
+            return Layer(variable=scene_variable(field.variable), positions=None, clear=None, light=_LIGHT)
         variable = _variable(self, field.variable, field.name)
         positions = None if field.bands is None else _positions(self, variable, field.bands)
         if field.classes and _classes(variable) != (field.classes, field.codes):
@@ -162,15 +168,19 @@ def field(source: ChipSource, name: str, variable: str | None = None, bands: Seq
     Parameters
     ----------
     name : what it is to the model; ``image``, ``landcover``, ``label``, ``radar`` and ``terrain`` are looked for by
-        themselves, any other name needs a `variable`.
+        themselves, any other name needs a `variable`. ``scene`` is a column: ``label``, unless told otherwise.
     variable : name in the store.
     bands : bands in this order; all by default.
 
     Raises
     ------
     ModelError : ``no-such-field``, ``no-such-band``; ``terrain-bands`` for less than the four of terrain, which can
-        only be turned together.
+        only be turned together; ``no-such-column`` and ``no-scenes`` of a scene.
     """
+    if name == SCENE:
+        column = variable or USUAL_COLUMN
+        names = scene_classes(source.column(column), column, source.name)
+        return Field(name=name, variable=column, kind="scene", classes=names, codes=tuple(range(len(names))))
     if variable is None:
         usual = [one for one in USUAL_VARIABLES.get(name, ()) if one in source.schema.names]
         if not usual:
@@ -197,8 +207,8 @@ def check_alike(sources: Sequence[ChipSource], fields: Sequence[Field]) -> None:
 
     Raises
     ------
-    ModelError : ``unlike-data-sets`` where pixels per chip, types, no-data, scale or classes differ, and as
-        :meth:`ChipSource.layer`.
+    ModelError : ``unlike-data-sets`` where pixels per chip, types, no-data, scale or classes differ, or a later one has
+        scenes of a class that the field lacks, and as :meth:`ChipSource.layer`.
     """
     first = sources[0]
     for source in sources:
@@ -207,6 +217,10 @@ def check_alike(sources: Sequence[ChipSource], fields: Sequence[Field]) -> None:
             raise _unlike("pixels along a chip's side", "all", sizes)
         for one in fields:
             mine, theirs = _meaning(first.layer(one)), _meaning(source.layer(one))
+            if one.kind == "scene" and source is not first:
+                strange = set(source.column(one.variable).tolist()) - {"", *one.classes}
+                if strange:
+                    raise _unlike("scenes", one.name, f"{source.name}: {', '.join(sorted(map(str, strange)))}")
             if mine != theirs:
                 raise _unlike(
                     "type, no-data, scale or light", one.name, f"{first.name}: {mine}, {source.name}: {theirs}"

@@ -108,8 +108,10 @@ def colours_of(source: ChipSource, fields: Sequence[Field]) -> dict[str, tuple[s
     """The colours that a data set gives to the classes of `fields`; those without any are left out."""
     found = {}
     for field in fields:
+        if field.kind != "classes":
+            continue
         tints = tuple(str(source.schema[field.variable].attrs.get("flag_colors", "")).split())
-        if field.kind == "classes" and len(tints) == len(field.classes):
+        if len(tints) == len(field.classes):
             found[field.name] = tints
     return found
 
