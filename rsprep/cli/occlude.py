@@ -13,6 +13,7 @@ from rsprep.cli.options import (
     RETRY_FAILED,
     SCHEDULER,
     WORKERS,
+    names,
     override,
     override_section,
     run_job,
@@ -40,6 +41,13 @@ def occlude(
         int | None, typer.Option(help="Pixels along a chip's side.  [default: 256, or the data set's]")
     ] = None,
     resize: Annotated[bool, typer.Option("--resize", help="Enlarge pictures smaller than a chip.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="One chip of --size for each picture, by averaging, instead of cutting.")
+    ] = False,
+    carry: Annotated[
+        str | None,
+        typer.Option(help="Variables of the data set to pass on, with commas; mask becomes classes.  [default: none]"),
+    ] = None,
     bands: Annotated[
         str | None, typer.Option(help="rgb: three bands; any: as many as all have.  [default: rgb]")
     ] = None,
@@ -77,7 +85,7 @@ def occlude(
 
     Example:
 
-        rsprep occlude rsscn7/train masks pairs --area 0.15 0.6
+        rsprep occlude rsscn7/train masks pairs --area 0.15 0.6 --whole
 
     Splits are kept, and no mask serves two of them. The same command again resumes.
     """
@@ -86,7 +94,8 @@ def occlude(
 
     values = read_config(config) if config else {}
     override(values, images=images, masks=masks, out=out, catalog=catalog, variable=variable, size=size, bands=bands)
-    override(values, resize=resize or None, area=area, place=place, per_image=per_image, fill=_fill(fill))
+    override(values, resize=resize or None, whole=whole or None, carry=names(carry))
+    override(values, area=area, place=place, per_image=per_image, fill=_fill(fill))
     override(values, clouds=clouds, cloud_masks=cloud_masks, mask_split=mask_split, min_valid=min_valid, seed=seed)
     override(values, split=split or ("file" if split_file else None), split_file=split_file)
     if clouds and "fill" not in values:

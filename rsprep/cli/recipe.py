@@ -12,6 +12,7 @@ MODELS = {
     "build-multisource": "rsprep.config:BuildConfig",
     "cloud-masks": "rsprep.corpus.clouds.settings:CloudSettings",
     "maskmix": "rsprep.corpus.mixing.settings:MaskMixSettings",
+    "occlude": "rsprep.corpus.occlusion.settings:OccludeSettings",
     "semantic-masks": "rsprep.corpus.semantic.settings:SemanticSettings",
 }
 """Command to the settings that its recipe holds."""

@@ -1,4 +1,4 @@
-"""Enlarge a picture, with pixels that have no data left out."""
+"""Enlarge a picture or bring it to a smaller grid, with pixels that have no data left out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NOTHING = 1e-9
+"""Weights below this are rounding."""
 
 
 def enlarge(
@@ -26,14 +29,33 @@ def enlarge(
     """
     if shape[0] < image.shape[1] or shape[1] < image.shape[2]:
         raise ValueError(f"cannot enlarge {image.shape[1:]} to {shape}")
+    return fit(image, shape, missing, nodata)
+
+
+def fit(image: NDArray[Any], shape: tuple[int, int], missing: NDArray[np.bool_], nodata: float | None) -> NDArray[Any]:
+    """An image on another grid over the same ground: averaged over areas where a side shrinks, bilinear where it grows.
+
+    Parameters, returns : as :func:`enlarge`, with `shape` as one likes. Averages weigh each pixel by how much of
+    it lies under the new one, so a side need not shrink by a whole number.
+    """
     values = np.where(missing, 0.0, image.astype(np.float64))
     gone = missing.astype(np.float64)[None]
     for axis, side in ((1, shape[0]), (2, shape[1])):
-        values, gone = _stretch(values, axis, side), _stretch(gone, axis, side)
+        change = _average if side < values.shape[axis] else _stretch
+        values, gone = change(values, axis, side), change(gone, axis, side)
     out = np.rint(values) if image.dtype.kind in "iu" else values
     if missing.any():
-        out = np.where(gone > 0, np.nan if nodata is None else nodata, out)
+        out = np.where(gone > _NOTHING, np.nan if nodata is None else nodata, out)
     return np.asarray(out.astype(image.dtype))
+
+
+def _average(values: NDArray[np.float64], axis: int, side: int) -> NDArray[np.float64]:
+    """Means along one axis over `side` equal parts, whose edges may lie within pixels."""
+    count = values.shape[axis]
+    edges = np.arange(side + 1) * (count / side)
+    at = np.arange(count)[:, None]
+    inside = np.clip(np.minimum(edges[1:], at + 1) - np.maximum(edges[:-1], at), 0, None)  # (pixel, part)
+    return np.moveaxis(np.moveaxis(values, axis, -1) @ (inside * (side / count)), -1, axis)
 
 
 def _stretch(values: NDArray[np.float64], axis: int, side: int) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.pictures import picture_size, read_picture
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.errors import InputError, RsprepError
-from rsprep.masks.enlarge import enlarge
+from rsprep.masks.enlarge import fit
 from rsprep.masks.occlusion import area_ratio, missing_pixels, occlude, place
 from rsprep.store.strict import read_slots
 
@@ -55,9 +55,15 @@ class ImageReader:
             if whole.shape[1:] != shape:
                 raise _changed(self.root / str(key))
             if scaled is not None:
-                whole = enlarge(whole, tuple(scaled), missing_pixels(whole, self.nodata), self.nodata)
+                whole = fit(whole, tuple(scaled), missing_pixels(whole, self.nodata), self.nodata)
             self._last = (key, scaled), whole
         return np.ascontiguousarray(self._last[1][:, rows, columns])
+
+    def beside(self, variable: str, payload: Mapping[str, Any], size: int) -> NDArray[Any]:
+        """([bands], size, size): the same piece of another variable of the data set, bit for bit."""
+        rows, columns = (slice(first, first + size) for first in payload["at"])
+        values = read_slots(open_group(self.root), variable, int(payload["image"]), 1)[0]
+        return np.ascontiguousarray(values[..., rows, columns])
 
     def _whole(self, key: Any) -> NDArray[Any]:
         if not self.variable:
@@ -83,6 +89,8 @@ class OcclusionWork:
     fill: tuple[float, ...]
     """One number, or one a band; empty where clouds are pasted."""
     clouds: Mapping[str, tuple[Cloud, ...]]
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """Variable of the data set to the one of the corpus that holds the same pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +149,8 @@ def _pair(chip: CorpusChip, settings: OccludeSettings, work: OcclusionWork, size
     if payload["moments"]:
         stats["datetime_start"], stats["datetime_end"] = payload["moments"]
     arrays = {"occluded": occlude(clean, drawn.mask, drawn.fill), "mask": drawn.mask, "clean": clean}
+    for name, stored in work.carried.items():
+        arrays[stored] = work.images.beside(name, payload, size)
     return MadeChip(arrays=arrays, values=values, stats=stats)
 
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from rsprep.corpus.files import band_names, grid_of
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus, slugs
+from rsprep.corpus.occlusion.carried import find_carried, refuse_carrying
 from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.partition import by_folder, choose_splits
 from rsprep.corpus.pictures import PictureInfo, picture_size
 from rsprep.errors import InputError
+from rsprep.store.schema import Variable
 
 DEFAULT_SIZE = 256
 _RGB = (("red", "green", "blue"), ("r", "g", "b"), ("b04", "b03", "b02"))
@@ -77,6 +79,20 @@ class Images:
     fingerprint: str
     attrs: Mapping[str, Any] = field(default_factory=dict)
     """Attributes of the image variable."""
+    whole: bool = False
+    """True where every image becomes one chip, whatever its shape."""
+    carried: Mapping[str, Variable] = field(default_factory=dict)
+    """Name in the data set to the variable of the corpus that holds the same pixels."""
+
+    def scaled(self, image: Image) -> tuple[int, int] | None:
+        """Rows and columns of the grid that an image is brought to before it is cut; None where it stays as it is."""
+        shorter = min(image.height, image.width)
+        if self.whole:
+            return None if image.height == image.width == self.size else (self.size, self.size)
+        if shorter >= self.size:
+            return None
+        height, width = (max(self.size, round(side * self.size / shorter)) for side in (image.height, image.width))
+        return height, width
 
 
 def find_images(settings: OccludeSettings) -> Images:
@@ -84,11 +100,15 @@ def find_images(settings: OccludeSettings) -> Images:
 
     Raises
     ------
-    InputError : ``needs-rgb``, ``unlike-images``, ``image-too-small``, ``variable-unclear``; or as
+    InputError : ``needs-rgb``, ``unlike-images``, ``image-too-small``, ``variable-unclear``, ``carry-folder``,
+        ``carried-name``, ``carried-size``; or as
         :func:`rsprep.corpus.partition.choose_splits`, :func:`rsprep.corpus.inputs.list_files`, :func:`open_corpus`
         and :func:`rsprep.corpus.pictures.picture_size`.
     """
     found = _dataset(settings) if is_corpus(settings.images) else _folder(settings)
+    found = replace(found, whole=settings.whole)
+    if settings.whole and any(found.scaled(image) for image in found.images):
+        found = replace(found, resolution=1.0)
     small = [image for image in found.images if min(image.height, image.width) < found.size]
     if small and not settings.resize:
         raise InputError(
@@ -104,6 +124,7 @@ def find_images(settings: OccludeSettings) -> Images:
 
 
 def _folder(settings: OccludeSettings) -> Images:
+    refuse_carrying(settings)
     root = Path(settings.images)
     files = list_files(root)
     base = root if root.is_dir() else root.parent
@@ -242,12 +263,13 @@ def _dataset(settings: OccludeSettings) -> Images:
         variable=name,
         images=_with_splits(images, corpus.splits, settings),
         bands=bands,
-        band_dim=variable.band_dim or "band",
+        band_dim=variable.band_dim or ("band" if "band" not in corpus.schema.band_coords else f"{name}_band"),
         dtype=variable.dtype,
         nodata=nodata,
         size=settings.size or corpus.schema.chip_px,
         resolution=corpus.schema.resolution,
         fingerprint=corpus.fingerprint,
+        carried=find_carried(settings, corpus),
         attrs=_attrs(bands, {key: value for key, value in variable.attrs.items() if not key.startswith("flag_")}),
     )
 

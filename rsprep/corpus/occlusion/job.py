@@ -88,6 +88,7 @@ def plan_occlusion(settings: OccludeSettings, progress: Progress) -> CorpusPlan:
             as_is=masks.as_is,
             fill=fill,
             clouds=clouds.clouds if clouds else {},
+            carried={name: variable.name for name, variable in images.carried.items()},
         ),
         sources=sources(settings, images, masks, clouds),
         histograms=(
@@ -139,7 +140,7 @@ def fill_of(settings: OccludeSettings, images: Images) -> tuple[float, ...]:
 
 
 def occlusion_schema(settings: OccludeSettings, images: Images, fill: tuple[float, ...]) -> Schema:
-    """Schema of the store: what is seen, what hides it, what was there."""
+    """Schema of the store: what is seen, what hides it, what was there, and what is passed on beside it."""
     missing = float("nan") if np.dtype(images.dtype).kind == "f" else images.nodata or 0
     attrs = dict(images.attrs)
     if images.nodata is not None and not np.isnan(missing):
@@ -161,7 +162,8 @@ def occlusion_schema(settings: OccludeSettings, images: Images, fill: tuple[floa
             "flag_colors": "#1b2a41 #ffffff",
         },
     )  # fmt: skip
-    chip_bytes = images.size**2 * (2 * len(images.bands) * np.dtype(images.dtype).itemsize + 1)
+    variables = (picture("occluded", seen), mask, picture("clean", attrs), *images.carried.values())
+    chip_bytes = sum(int(np.prod(v.chip_shape(images.size))) * np.dtype(v.dtype).itemsize for v in variables)
     columns = [
         Column(name="source", kind="string", meaning="image: path below the folder, or chip of the data set"),
         Column(name="mask_id", kind="string", meaning="mask: path below the folder, or chip of the data set"),
@@ -172,7 +174,7 @@ def occlusion_schema(settings: OccludeSettings, images: Images, fill: tuple[floa
     if settings.fill == "clouds":
         columns.append(Column(name="cloud_id", kind="string", meaning="picture that the pasted pixels come from"))
     return Schema(
-        variables=(picture("occluded", seen), mask, picture("clean", attrs)),
+        variables=variables,
         chip_px=images.size,
         resolution=images.resolution,
         slots_per_shard=int(np.clip(SHARD_BYTES // chip_bytes, 1, MAX_SLOTS)),

@@ -31,17 +31,10 @@ _ROWS = 1024
 # -- cutting --------------------------------------------------------------------------------------
 
 
-def scaled(image: Image, size: int) -> tuple[int, int] | None:
-    """Rows and columns that an image smaller than a chip is enlarged to, keeping its shape; None for any other."""
-    shorter = min(image.height, image.width)
-    if shorter >= size:
-        return None
-    return max(size, round(image.height * size / shorter)), max(size, round(image.width * size / shorter))
-
-
-def pieces(image: Image, size: int) -> list[tuple[int, int]]:
+def pieces(image: Image, images: Images) -> list[tuple[int, int]]:
     """Row and column of the upper-left pixel of each chip: whole chips without overlap, the rest is left."""
-    height, width = scaled(image, size) or (image.height, image.width)
+    height, width = images.scaled(image) or (image.height, image.width)
+    size = images.size
     return list(itertools.product(range(0, height - size + 1, size), range(0, width - size + 1, size)))
 
 
@@ -49,7 +42,7 @@ def count_chips(images: Images, per_image: int) -> dict[str, int]:
     """Split to the number of chips."""
     counts: Counter[str] = Counter()
     for image in images.images:
-        counts[image.split] += per_image * len(pieces(image, images.size))
+        counts[image.split] += per_image * len(pieces(image, images))
     return dict(counts)
 
 
@@ -68,7 +61,7 @@ def plan_chips(settings: OccludeSettings, images: Images, masks: MaskPool) -> It
         if not images.variable:
             _look_through([images.root / str(image.key) for image in some], images.root)
         for image in some:
-            for chip_id, at in _named_pieces(image, images.size):
+            for chip_id, at in _named_pieces(image, images):
                 pool = masks.masks[image.split]
                 drawn = _candidates(chip_id, pool, settings, each=1 if certain else settings.tries)
                 for number, own in enumerate(drawn):
@@ -80,8 +73,8 @@ def _batched(images: Sequence[Image]) -> Iterator[Sequence[Image]]:
         yield images[first : first + _AT_ONCE]
 
 
-def _named_pieces(image: Image, size: int) -> list[tuple[str, tuple[int, int]]]:
-    found = pieces(image, size)
+def _named_pieces(image: Image, images: Images) -> list[tuple[str, tuple[int, int]]]:
+    found, size = pieces(image, images), images.size
     if len(found) == 1:
         return [(image.image_id, found[0])]
     return [(f"{image.image_id}-r{row // size:03d}-c{column // size:03d}", (row, column)) for row, column in found]
@@ -100,19 +93,19 @@ def _candidates(chip_id: str, pool: Sequence[Mask], settings: OccludeSettings, *
 
 
 def _chip(chip_id: str, image: Image, at: tuple[int, int], masks: Sequence[Mask], images: Images) -> CorpusChip:
-    larger = scaled(image, images.size)
+    other = images.scaled(image)
     payload = {
         "image": image.key,
         "source": image.image_id if images.variable else str(image.key),
         "label": image.label,
         "shape": (image.height, image.width),
         "at": at,
-        "windowed": image.windowed and larger is None,
-        "scaled": larger,
+        "windowed": image.windowed and other is None,
+        "scaled": other,
         "moments": image.moments,
         "masks": [[mask.key, mask.mask_id] for mask in masks],
     }
-    place = _place(image, at, images.size) if larger is None else None
+    place = _place(image, at, images.size) if other is None else None
     return CorpusChip(chip_id=chip_id, split=image.split, payload=payload, place=place, reject=image.reject)
 
 
@@ -159,8 +152,8 @@ def subtitle(settings: OccludeSettings, images: Images, masks: MaskPool) -> str:
     how = "laid on as they are" if masks.as_is else "turned, resized and moved"
     fill = "pixels of real clouds" if settings.fill == "clouds" else f"fill {_words(settings.fill)}"
     return (
-        f"{len(images.images):,} images, chips of {images.size} × {images.size} pixels, masks {how}, "
-        f"{low} to {high} % hidden, {fill}"
+        f"{len(images.images):,} images, {'whole as ' if images.whole else ''}chips of {images.size} × {images.size} "
+        f"pixels, masks {how}, {low} to {high} % hidden, {fill}"
     )
 
 
@@ -225,13 +218,25 @@ def _rest(images: Images) -> str:
     """What of the images lies in no chip."""
     whole = covered = 0
     for image in images.images:
-        height, width = scaled(image, images.size) or (image.height, image.width)
+        height, width = images.scaled(image) or (image.height, image.width)
         whole += height * width
-        covered += len(pieces(image, images.size)) * images.size**2
-    enlarged = sum(scaled(image, images.size) is not None for image in images.images)
+        covered += len(pieces(image, images)) * images.size**2
     parts = (
         [f"{100 * (1 - covered / whole):.1f} % of the pixels lie beyond the last whole chip."]
         if covered < whole
         else []
     )
-    return " ".join([*parts, *([f"{enlarged:,} images were enlarged."] if enlarged else [])])
+    return " ".join([*parts, *_resized(images)])
+
+
+def _resized(images: Images) -> Iterator[str]:
+    """How many images are not as large as they were, and of which the shape is another."""
+    changed = [image for image in images.images if images.scaled(image) is not None]
+    enlarged = sum(min(image.height, image.width) < images.size for image in changed)
+    if enlarged:
+        yield f"{enlarged:,} images were enlarged."
+    if len(changed) > enlarged:
+        yield f"{len(changed) - enlarged:,} images were averaged down to a chip each."
+    squeezed = sum(image.height != image.width for image in changed) if images.whole else 0
+    if squeezed:
+        yield f"{squeezed:,} of them are not square, and were squeezed."

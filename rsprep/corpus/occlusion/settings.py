@@ -15,14 +15,22 @@ class OccludeSettings(CorpusSettings):
 
     INPUTS: ClassVar[tuple[str, ...]] = ("images", "masks", "clouds", "cloud_masks", "split_file")
 
-    images: str = Field(description="folder of pictures (PNG, JPEG, GeoTIFF), or a data set that rsprep wrote")
-    masks: str = Field(description="folder of binary masks, or a data set with a variable `mask`")
+    images: str = Field(
+        description="folder of pictures (PNG, JPEG, GeoTIFF), or a data set that rsprep wrote", examples=["images"]
+    )
+    masks: str = Field(description="folder of binary masks, or a data set with a variable `mask`", examples=["masks"])
     variable: str = Field("", description="image variable of a data set; s2 or image by default")
     size: int | None = Field(
         None, ge=16, le=4096, description="pixels along a chip's side; 256, or what the data set has"
     )
     resize: bool = Field(False, description="enlarge pictures that are smaller than a chip, instead of refusing them")
     bands: Literal["rgb", "any"] = Field("rgb", description="rgb: pictures have three bands; any: all the same number")
+    whole: bool = Field(
+        False, description="every picture becomes one chip, averaged down to its size, instead of being cut into chips"
+    )
+    carry: tuple[str, ...] = Field(
+        (), description="variables of the data set that are passed on as they are; mask becomes classes"
+    )
     min_valid: float = Field(0.0, ge=0, le=1, description="leave out chips of a data set with less valid_fraction")
     area: tuple[float, float] = Field((0.15, 0.60), description="least and largest share of a chip that is hidden")
     place: Literal["auto", "as-is", "random"] = Field(

@@ -1,4 +1,4 @@
-"""Enlarging: planes stay planes, values stay within bounds, what has no data spreads no further than it must."""
+"""Enlarging and averaging: planes stay planes, values stay within bounds, no data spreads no further than it must."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsprep.masks.enlarge import enlarge
+from rsprep.masks.enlarge import enlarge, fit
 
 
 @given(
@@ -50,3 +50,23 @@ def test_what_has_no_data_weighs_on_nothing() -> None:
 def test_nothing_is_made_smaller() -> None:
     with pytest.raises(ValueError, match="enlarge"):
         enlarge(np.zeros((1, 4, 4)), (3, 8), np.zeros((4, 4), np.bool_), None)
+
+
+@given(seed=st.integers(0, 1000), height=st.integers(1, 12), width=st.integers(1, 12))
+def test_averages_keep_the_sum_over_the_ground(seed: int, height: int, width: int) -> None:
+    image = np.random.default_rng(seed).uniform(0, 9, (2, 12, 12))
+    out = fit(image, (height, width), np.zeros((12, 12), np.bool_), None)
+    assert out.mean(axis=(1, 2)) == pytest.approx(image.mean(axis=(1, 2)))
+    if 12 % height == 12 % width == 0:
+        parts = image.reshape(2, height, 12 // height, width, 12 // width).mean(axis=(2, 4))
+        assert np.abs(out - parts).max() < 1e-12
+
+
+def test_parts_of_pixels_weigh_as_much_as_they_are() -> None:
+    """3 pixels become 2: each new one holds one and a half."""
+    out = fit(np.array([[[0.0, 6.0, 12.0]]]), (1, 2), np.zeros((1, 3), np.bool_), None)
+    assert out.ravel().tolist() == pytest.approx([2, 10])
+    lost = fit(np.array([[[1, 6, 12]]], np.int16), (1, 2), np.array([[True, False, False]]), -1)
+    assert lost.ravel().tolist() == [-1, 10]
+    whole = fit(np.full((1, 400, 400), 77, np.uint8), (256, 256), np.zeros((400, 400), np.bool_), None)
+    assert (whole == 77).all()
