@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -9,9 +10,9 @@ import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
 
-from rsmodels.errors import ModelError
-from rsmodels.nets.layers import refuse_odd, start_small
+from rsmodels.nets.layers import start_small
 from rsmodels.nets.norm import BatchNorm2d
+from rsmodels.nets.segmenter import Segmenter
 from rsprep.settings import Section
 
 MULTIPLES = (1, 2, 4, 8, 8, 8)
@@ -24,17 +25,19 @@ class RsUNetNetwork(Section):
     pool: Literal[2, 3] = Field(3, description="side of the pooling window in pixels; its stride is 2")
 
 
-class RsUNet(nn.Module):
+class RsUNet(Segmenter):
     """(B, in_channels, y, x) to logits (B, classes, y, x); sides are multiples of 32.
 
     The paper has 4 or more channels in, 5 downsampling and 5 upsampling layers, 3x3 kernels in convolution and
     pooling. Widths, two convolutions with batch norm and ReLU a level (as in Ronneberger et al. 2015) and upsampling
-    by repetition are our reading. The softmax is left to the loss. Raises ModelError: odd-size, unlike-image.
+    by repetition are our reading. The softmax is left to the loss. Its pyramid is that of the encoder:
+    (B, min(2^n, 8)·width, y / 2^n, x / 2^n) for n = 0 to 5. Raises ModelError: odd-size, unlike-image.
     """
 
+    called = "RS-UNet"
+
     def __init__(self, in_channels: int, classes: int, settings: RsUNetNetwork) -> None:
-        super().__init__()
-        self.in_channels = in_channels
+        super().__init__(in_channels)
         widths = [settings.width * multiple for multiple in MULTIPLES]
         self.encoder = nn.ModuleList(
             _twice(before, after) for before, after in zip([in_channels, *widths[:-1]], widths, strict=True)
@@ -46,39 +49,20 @@ class RsUNet(nn.Module):
         self.head = nn.Conv2d(widths[0], classes, 1)
         start_small(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        skips = self.pyramid(x)
-        x = skips.pop()
-        for block in self.decoder:
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = block(torch.cat([x, skips.pop()], dim=1))
-        logits: Tensor = self.head(x)
-        return logits
-
-    def features(self, x: Tensor) -> Tensor:
-        """The deepest map, (B, 8·width, y/32, x/32)."""
-        return self.pyramid(x)[-1]
-
-    def pyramid(self, x: Tensor) -> list[Tensor]:
-        """The maps of all encoder levels, finest first: (B, min(2^n, 8)·width, y / 2^n, x / 2^n) for n = 0 to 5."""
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ModelError(
-                "unlike-image",
-                "the images have another shape than the network was made for",
-                value=tuple(x.shape),
-                remedy=f"(batch, {self.in_channels}, y, x)",
-            )
-        self.refuses(x.shape[-2])
-        self.refuses(x.shape[-1])
+    def encoded(self, x: Tensor) -> list[Tensor]:
         outputs: list[Tensor] = []
         for block in self.encoder:
             x = block(self.pool(x) if outputs else x)
             outputs.append(x)
         return outputs
 
-    def refuses(self, size: int) -> None:
-        """Raise ModelError `odd-size` where an image of `size` pixels does not go through."""
-        refuse_odd(size, size, divisor=32, least=32, what="RS-UNet")
+    def decoded(self, maps: Sequence[Tensor]) -> Tensor:
+        x = maps[-1]
+        for block, skip in zip(self.decoder, maps[-2::-1], strict=True):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([x, skip], dim=1))
+        logits: Tensor = self.head(x)
+        return logits
 
 
 def _twice(before: int, after: int) -> nn.Module:

@@ -14,7 +14,7 @@ from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
 from rsmodels.losses import cross_entropy
 from rsmodels.metrics.segmentation import Confusion
-from rsmodels.nets.rs_unet import RsUNet
+from rsmodels.nets.segmenter import Segmenter
 
 IMAGE, LABEL = "image", "label"
 TINY = 1e-6
@@ -102,9 +102,9 @@ class Frozen(nn.Module):
 
 
 class FrozenSegmenter(Frozen):
-    """A trained RS-UNet, given images as a generator makes them: (B, C, y, x) in that one's scale of -1 to 1."""
+    """A trained segmenter, given images as a generator makes them: (B, C, y, x) in that one's scale of -1 to 1."""
 
-    network: RsUNet
+    network: Segmenter
     target = LABEL
     headline = "miou"
 

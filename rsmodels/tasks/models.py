@@ -26,16 +26,19 @@ from rsmodels.generators.semantic_settings import (
 from rsmodels.generators.settings import GanSettings, GeneratorSettings, Pix2PixSettings, RsSpadeSettings
 from rsmodels.nets.clade import CladeGenerator
 from rsmodels.nets.csebgan import CsebganGenerator
+from rsmodels.nets.hrnet import HrNet
 from rsmodels.nets.inade import InadeGenerator
 from rsmodels.nets.pix2pixhd import Pix2PixHDGenerator
 from rsmodels.nets.rs_spade import RsSpadeGenerator
+from rsmodels.nets.rs_unet import RsUNet
+from rsmodels.nets.segmenter import Segmenter
 from rsmodels.nets.spade import SpadeGenerator
 from rsmodels.nets.unet import UNetGenerator
 from rsmodels.nets.vspade import ImageEncoder, VspadeGenerator
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.frozen import Helpers
 from rsmodels.tasks.presets import PRESETS
-from rsmodels.tasks.segmentation import SegmentationSettings, SegmentationTask
+from rsmodels.tasks.segmentation import HrNetSettings, SegmentationSettings, SegmentationTask, SegmenterSettings
 from rsmodels.tasks.settings import RunSettings
 from rsprep.settings import Section, laid_over, make_settings
 
@@ -79,15 +82,19 @@ def _generator(
     return generator(conditions, normaliser.channels(IMAGE), chip_px, _network(settings))
 
 
-def _network(settings: GeneratorSettings) -> Section:
+def _network(settings: RunSettings) -> Section:
     network: Section = settings.network  # type: ignore[attr-defined]  # every model's settings have one of their own
     return network
 
 
-def _segmentation(
-    settings: SegmentationSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None
-) -> Task:
-    return SegmentationTask(settings, normaliser, chip_px)
+def _segmenting(network: Callable[[int, int, Any], Segmenter]) -> Build:
+    """A segmentation network: bands, classes and settings of its own."""
+
+    def build(settings: SegmenterSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None) -> Task:
+        bands, classes = normaliser.channels(IMAGE), normaliser.channels("label")
+        return SegmentationTask(settings, normaliser, network(bands, classes, _network(settings)))
+
+    return build
 
 
 MODELS: Mapping[str, Model] = {
@@ -99,7 +106,8 @@ MODELS: Mapping[str, Model] = {
     "clade": Model(settings=CladeSettings, build=_painted(CladeGenerator), title="CLADE"),
     "inade": Model(settings=InadeSettings, build=_painted(InadeGenerator), title="INADE"),
     "pix2pixhd": Model(settings=Pix2PixHDSettings, build=_painted(Pix2PixHDGenerator), title="pix2pixHD"),
-    "segmentation": Model(settings=SegmentationSettings, build=_segmentation, title="RS-UNet"),
+    "segmentation": Model(settings=SegmentationSettings, build=_segmenting(RsUNet), title="RS-UNet"),
+    "hrnet": Model(settings=HrNetSettings, build=_segmenting(HrNet), title="HRNet"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Segmentation with RS-UNet, as it is trained (RS-SPADE, section 4)."""
+"""Segmentation as it is trained: with RS-UNet (RS-SPADE, section 4) or with HRNet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from rsmodels.data.source import ChipSource, field
 from rsmodels.errors import ModelError
 from rsmodels.losses import cross_entropy
 from rsmodels.metrics.segmentation import Confusion
-from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
+from rsmodels.nets.hrnet import HrNetNetwork
+from rsmodels.nets.rs_unet import RsUNetNetwork
+from rsmodels.nets.segmenter import Segmenter
 from rsmodels.report.pictures import paint
 from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
 from rsmodels.tasks.settings import Optimiser, RunSettings
@@ -25,17 +27,15 @@ from rsmodels.tasks.settings import Optimiser, RunSettings
 IMAGE, LABEL = "image", "label"
 
 
-class SegmentationSettings(RunSettings):
-    """A run of RS-UNet."""
+class SegmenterSettings(RunSettings):
+    """What runs of all segmentation networks can be told."""
 
-    model: Literal["segmentation"] = Field("segmentation", description="what is trained")
-    image: str | None = Field(None, description="variable that is segmented; null: s2, else image")
+    image: str | None = Field(None, description="variable that is segmented; null: s2, image or clean")
     bands: tuple[str, ...] | None = Field(None, description="bands of it, in this order; null: all")
-    label: str | None = Field(None, description="variable with the classes; null: lulc, else mask")
+    label: str | None = Field(None, description="variable with the classes; null: lulc, classes or mask")
     class_weights: Literal["none", "balanced", "root"] | tuple[float, ...] = Field(
         "none", description="balanced: by the inverse of a class's share; root: its square root; or one number a class"
     )
-    network: RsUNetNetwork = RsUNetNetwork()
     optimiser: Optimiser = Optimiser(lr=1e-3, betas=(0.9, 0.999))
 
     def fields(self, source: ChipSource) -> tuple[ChipField, ...]:
@@ -43,19 +43,32 @@ class SegmentationSettings(RunSettings):
         return (field(source, IMAGE, self.image, self.bands), field(source, LABEL, self.label))
 
 
+class SegmentationSettings(SegmenterSettings):
+    """A run of RS-UNet."""
+
+    model: Literal["segmentation"] = Field("segmentation", description="what is trained")
+    network: RsUNetNetwork = RsUNetNetwork()
+
+
+class HrNetSettings(SegmenterSettings):
+    """A run of HRNet."""
+
+    model: Literal["hrnet"] = Field("hrnet", description="what is trained")
+    network: HrNetNetwork = HrNetNetwork()
+
+
 class SegmentationTask:
-    """RS-UNet from an image to classes."""
+    """A segmentation network, from an image to classes."""
 
     kind: Kind = "segmentation"
     main = "network"
     headline: tuple[str, Literal["higher", "lower"]] = ("miou", "higher")
 
-    def __init__(self, settings: SegmentationSettings, normaliser: Normaliser, chip_px: int) -> None:
+    def __init__(self, settings: SegmenterSettings, normaliser: Normaliser, network: Segmenter) -> None:
         self.settings = settings
         self.normaliser = normaliser
         self.fields = (normaliser.field(IMAGE), normaliser.field(LABEL))
         self.classes = normaliser.field(LABEL).classes
-        network = RsUNet(normaliser.channels(IMAGE), len(self.classes), settings.network)
         self.networks = nn.ModuleDict({"network": network})
         self.phases = (Phase(name="network", networks=("network",), optimiser=settings.optimiser),)
         self.weights = class_weights(settings.class_weights, normaliser.class_counts(LABEL))

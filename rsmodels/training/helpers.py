@@ -12,7 +12,7 @@ from rsmodels.data.fields import Field
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
 from rsmodels.generators.semantic_settings import Perceptual, SemanticSettings
-from rsmodels.nets.rs_unet import RsUNet
+from rsmodels.nets.segmenter import Segmenter
 from rsmodels.nets.vgg import HOW_TO_GET, load_vgg
 from rsmodels.tasks.frozen import FrozenSegmenter, Helpers, RgbMaps, SegmenterMaps
 from rsmodels.tasks.settings import RunSettings
@@ -65,7 +65,7 @@ def make_helpers(settings: RunSettings, found: Mapping[str, Trained], normaliser
     if not isinstance(settings, SemanticSettings):
         return Helpers()
     frozen = {
-        name: FrozenSegmenter(cast(RsUNet, one.network), one.normaliser, normaliser) for name, one in found.items()
+        name: FrozenSegmenter(cast(Segmenter, one.network), one.normaliser, normaliser) for name, one in found.items()
     }
     how = settings.perceptual
     if not how.weight:
