@@ -147,17 +147,21 @@ def read_picture(path: str | Path, *, window: Box | None = None, colours: bool =
     return _coloured(info, values) if colours and info.mode == "palette" else values
 
 
-def read_mask(path: str | Path) -> NDArray[np.uint8]:
+def read_mask(path: str | Path, *, window: Box | None = None) -> NDArray[np.uint8]:
     """A binary mask: (y, x) uint8, 1 where the file has 1 or 255.
 
     Taken are one bit a pixel, greys of 0 and 1 or of 0 and 255, and colours of which all are black or white.
+
+    Parameters
+    ----------
+    window : rows and columns; all by default.
 
     Raises
     ------
     InputError : ``mask-bands`` for colours or several bands, ``mask-values`` for other numbers; or as
         :func:`picture_size`.
     """
-    values = read_picture(path, colours=True)
+    values = read_picture(path, window=window, colours=True)
     if len(values) == 3 and (values == values[:1]).all():
         values = values[:1]  # saved by a program that knows colours only
     if len(values) != 1:
