@@ -51,6 +51,7 @@ MEETING = (
     "rsprep.job.progress",
     "rsprep.resources",
     "rsprep.products.terrain",
+    "rsprep.masks.maskmix",
     "rsprep.store",
     "rsprep.report",
 )

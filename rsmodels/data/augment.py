@@ -18,6 +18,7 @@ from pydantic import Field as Setting
 from rsmodels.data.fields import Field
 from rsmodels.data.raw import ChipFields
 from rsmodels.errors import ModelError
+from rsprep.masks.maskmix.settings import MixSettings
 from rsprep.settings import Section
 from rsprep.store.schema import TERRAIN_BANDS
 
@@ -42,11 +43,27 @@ class Jitter(Section):
     chance: float = Setting(0.5, ge=0, le=1, description="share of the chips that each change happens to")
 
 
+class AugMix(Section):
+    """Images mixed from moved copies of themselves (Hendrycks et al. 2020), with the operations of MaskMix."""
+
+    branches: int = Setting(3, ge=1, le=7, description="moved copies")
+    depth: int = Setting(3, ge=1, le=8, description="most operations on each copy: translate, shear, rotate")
+    rotate: float = Setting(30.0, ge=0, le=180, description="largest rotation, degrees either way")
+    shift: float = Setting(1 / 3, ge=0, le=1, description="largest translation, share of the side")
+    shear: float = Setting(0.3, ge=0, le=1, description="largest shear")
+
+
 class Augment(Section):
     """How chips are varied while training."""
 
     turn: bool = Setting(True, description="flips and quarter turns of all layers together")
     jitter: Jitter | None = Setting(None, description="photometric changes of optical images; none by default")
+    maskmix: MixSettings | None = Setting(
+        None, description="inpainting: masks are mixed anew from the stored ones (MaskMix); null: as they are"
+    )
+    augmix: AugMix | None = Setting(
+        None, description="inpainting, for comparison: the image is mixed from moved copies of it; none by default"
+    )
 
 
 def element_of(seed: int, position: int) -> int:

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from rsmodels.data.augment import LIGHT, Augment, Jitter, Photometry, check_light, element_of, turn
 from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.data.fields import Field
+from rsmodels.data.mixing import mixed_image
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.order import Stream
 from rsmodels.data.raw import ChipFields, no_chips
 from rsmodels.data.source import ChipSource, check_alike
 from rsmodels.errors import ModelError
+from rsprep.masks.maskmix import MaskMix
 
 T = TypeVar("T")
 
@@ -165,6 +167,15 @@ class _Maker:
         if augment.turn:
             for reader, name in itertools.product(self.readers, self._terrain):
                 check_light(reader, name)
+        self._masks = [field.name for field in fields if field.kind == "mask"]
+        self._mixer = MaskMix(augment.maskmix) if augment.maskmix else None
+        if (self._mixer or augment.augmix) and not self._masks:
+            raise ModelError(
+                "no-masks",
+                "MaskMix and AugMix are for inpainting, and nothing is hidden here",
+                value="augment.maskmix" if self._mixer else "augment.augmix",
+                remedy="leave it out",
+            )
         self._own = threading.local()
 
     def batch(self, keys: Sequence[ChipKey], step: int, positions: range | None) -> ChipBatch:
@@ -181,6 +192,9 @@ class _Maker:
                 self.normaliser.encode_into(field.name, raw[field.name], clear.get(field.name), values, valid)
                 if position is not None and self.augment.jitter and field.kind == "optical":
                     self._jittered(values, valid, position, self.augment.jitter)
+                if position is not None and self.augment.augmix and field.kind == "optical":
+                    mixed = mixed_image(self.augment.augmix, values, self.seed, position)  # type: ignore[arg-type]  # float32
+                    values[...] = np.where(valid, mixed, 0)
         return ChipBatch(
             values={name: torch.from_numpy(values) for name, (values, _) in memory.items()},
             valid={name: torch.from_numpy(valid) for name, (_, valid) in memory.items()},

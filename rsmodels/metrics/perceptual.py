@@ -48,19 +48,25 @@ class PerceptualDistance:
         a, b : (B, C, y, x).
         """
         size = (int(a.shape[-2]), int(a.shape[-1]))
-        return self._together([_resized(one, size) for one in self._apart(self._unit(a), self._unit(b))])
+        return self._together([_resized(one, size) for one in self._apart(self._unit(a), self._unit(b))]).cpu()
+
+    def loss(self, made: Tensor, real: Tensor) -> Tensor:
+        """Mean `distance` of a batch, a scalar with a gradient to `made`; none to `real`."""
+        with torch.no_grad():
+            wanted = self._unit(real)
+        return self._together([one.mean(dim=(1, 2)) for one in self._apart(self._unit(made), wanted)]).mean()
 
     @torch.no_grad()
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """(B,) each level meaned over its own pixels, as LPIPS does; parameters as in `maps`."""
-        return self._together([one.mean(dim=(1, 2)) for one in self._apart(self._unit(a), self._unit(b))])
+        return self._together([one.mean(dim=(1, 2)) for one in self._apart(self._unit(a), self._unit(b))]).cpu()
 
     @torch.no_grad()
     def among(self, images: Tensor, pairs: Pairs) -> Tensor:
         """(P,) `distance` of pairs of `images` (n, C, y, x); the network sees each image once."""
         units = self._unit(images)
         found = [self._together([one.mean(dim=(1, 2)) for one in self._pair(units, *pair)]) for pair in pairs]
-        return torch.cat(found)
+        return torch.cat(found).cpu()
 
     @torch.no_grad()
     def maps_among(self, images: Tensor, pairs: Pairs) -> Tensor:
@@ -68,7 +74,7 @@ class PerceptualDistance:
         units = self._unit(images)
         size = (int(images.shape[-2]), int(images.shape[-1]))
         found = [self._together([_resized(one, size) for one in self._pair(units, *pair)]) for pair in pairs]
-        return torch.cat(found)
+        return torch.cat(found).cpu()
 
     def _unit(self, images: Tensor) -> list[Tensor]:
         """Features of length 1 at each level."""
@@ -86,7 +92,7 @@ class PerceptualDistance:
 
     def _together(self, levels: Sequence[Tensor]) -> Tensor:
         stacked = torch.stack(list(levels))
-        return (stacked.mean(dim=0) if self.weights is None else stacked.sum(dim=0)).cpu()
+        return stacked.mean(dim=0) if self.weights is None else stacked.sum(dim=0)
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -23,6 +23,9 @@ class PatchNetwork(Section):
     downs: int = Field(3, ge=1, le=6, description="layers of stride 2; 3 judges patches of 70 x 70 pixels")
     norm: Literal["batch", "instance", "none"] = Field("batch", description="norm after all layers but first and last")
     spectral: bool = Field(False, description="divide each weight by its largest singular value")
+    padding: Literal["pix2pix", "same"] = Field(
+        "pix2pix", description="of the two layers of stride 1: pix2pix loses a pixel at each, same loses none"
+    )
 
 
 class PatchDiscriminator(nn.Module):
@@ -43,7 +46,7 @@ class PatchDiscriminator(nn.Module):
             stride = 2 if level < settings.downs else 1
             self.layers.append(self._layer(before, width, stride, normed=level > 0))
             before = width
-        self.layers.append(nn.Conv2d(before, 1, 4, 1, 1))
+        self.layers.append(self._conv(before, 1, 1, bias=True))
         start_small(self)
         if settings.spectral:
             for layer in [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]:
@@ -85,9 +88,14 @@ class PatchDiscriminator(nn.Module):
 
     def _layer(self, before: int, after: int, stride: int, *, normed: bool) -> nn.Module:
         kind = self.settings.norm if normed else "none"
-        layers: list[nn.Module] = [nn.Conv2d(before, after, 4, stride, 1, bias=kind == "none")]
+        layers: list[nn.Module] = [self._conv(before, after, stride, bias=kind == "none")]
         if kind == "batch":
             layers.append(BatchNorm2d(after))
         elif kind == "instance":
             layers.append(nn.InstanceNorm2d(after))
         return nn.Sequential(*layers, nn.LeakyReLU(0.2))
+
+    def _conv(self, before: int, after: int, stride: int, *, bias: bool) -> nn.Module:
+        if stride == 1 and self.settings.padding == "same":  # a window of 4 pixels has no middle one
+            return nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(before, after, 4, 1, 0, bias=bias))
+        return nn.Conv2d(before, after, 4, stride, 1, bias=bias)

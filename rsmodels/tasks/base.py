@@ -62,10 +62,10 @@ class Networks:
         """
         return self.through(self._bare[name], *arguments)
 
-    def through(self, network: nn.Module, *arguments: Any) -> Any:
-        """Call a network that is no part of the task, in the precision of those that are."""
+    def through(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a network that is no part of the task, or a method of one, in the precision of those that are."""
         with self._autocast():
-            return network(*arguments)
+            return call(*arguments)
 
 
 class Task(Protocol):

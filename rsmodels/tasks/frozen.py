@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -13,6 +13,7 @@ from rsmodels.data.fields import IGNORE
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
 from rsmodels.losses import cross_entropy
+from rsmodels.metrics.perceptual import PerceptualDistance
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.nets.segmenter import Segmenter
 
@@ -27,11 +28,16 @@ class Helpers:
     conductor: FrozenSegmenter | None = None
     perceptual: nn.Module | None = None
     """Images as the generator makes them to a list of feature maps."""
+    task: TaskNetwork | None = None
+    """What repaired images are to serve."""
+    deep: PerceptualDistance | None = None
+    """How far two images are apart, as a network sees them."""
 
     def to(self, device: torch.device) -> None:
         """Move the networks."""
-        for network in (self.conductor, self.perceptual):
-            if network is not None:
+        eyes = None if self.deep is None else self.deep.levels
+        for network in (self.conductor, self.perceptual, self.task, eyes):
+            if isinstance(network, nn.Module):
                 network.to(device)
 
 
@@ -100,6 +106,11 @@ class Frozen(nn.Module):
             values = 2.0 * values.sign() * values.abs().clamp_min(TINY).sqrt() - 1.0
         return values
 
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of the network, the finest first: what a perceptual loss looks at."""
+        found: list[Tensor] = self.network.pyramid(self.translated(images))  # type: ignore[operator]  # all have one
+        return found
+
 
 class FrozenSegmenter(Frozen):
     """A trained segmenter, given images as a generator makes them: (B, C, y, x) in that one's scale of -1 to 1."""
@@ -140,13 +151,13 @@ class SegmenterMaps(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """One map a level, the finest first."""
-        return self.segmenter.network.pyramid(self.segmenter.translated(images))
+        return self.segmenter.maps(images)
 
 
 class RgbMaps(nn.Module):
     """Feature maps of a network of natural pictures, for three bands of an image."""
 
-    def __init__(self, network: nn.Module, bands: tuple[int, int, int]) -> None:
+    def __init__(self, network: nn.Module, bands: Sequence[int]) -> None:
         super().__init__()
         self.network, self.bands = network.eval().requires_grad_(False), list(bands)
 

@@ -10,9 +10,12 @@ from typing import Any
 from torch import nn
 
 from rsmodels.data.normalise import Normaliser
+from rsmodels.data.scenes import SCENE
 from rsmodels.errors import ModelError
 from rsmodels.generators.base import IMAGE, conditions_of
 from rsmodels.generators.gan import GanTask
+from rsmodels.generators.inpainting import InpaintTask
+from rsmodels.generators.inpainting_settings import CoarseToFineSettings, InpaintSettings, InpaintUNetSettings
 from rsmodels.generators.semantic import SemanticTask
 from rsmodels.generators.semantic_settings import (
     CladeSettings,
@@ -28,14 +31,17 @@ from rsmodels.nets.clade import CladeGenerator
 from rsmodels.nets.csebgan import CsebganGenerator
 from rsmodels.nets.hrnet import HrNet
 from rsmodels.nets.inade import InadeGenerator
+from rsmodels.nets.inpainting import CoarseToFine, InpaintUNet
 from rsmodels.nets.pix2pixhd import Pix2PixHDGenerator
 from rsmodels.nets.rs_spade import RsSpadeGenerator
 from rsmodels.nets.rs_unet import RsUNet
+from rsmodels.nets.scene_vgg import SceneVgg
 from rsmodels.nets.segmenter import Segmenter
 from rsmodels.nets.spade import SpadeGenerator
 from rsmodels.nets.unet import UNetGenerator
 from rsmodels.nets.vspade import ImageEncoder, VspadeGenerator
 from rsmodels.tasks.base import Task
+from rsmodels.tasks.classification import ClassificationSettings, ClassificationTask
 from rsmodels.tasks.frozen import Helpers
 from rsmodels.tasks.presets import PRESETS
 from rsmodels.tasks.segmentation import HrNetSettings, SegmentationSettings, SegmentationTask, SegmenterSettings
@@ -97,6 +103,27 @@ def _segmenting(network: Callable[[int, int, Any], Segmenter]) -> Build:
     return build
 
 
+def _inpainting(network: Callable[[int, Any], nn.Module]) -> Build:
+    """A network that fills what a mask hides: bands and settings of its own."""
+
+    def build(settings: InpaintSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None) -> Task:
+        made = network(normaliser.channels(IMAGE), _network(settings))
+        if helpers is not None and isinstance(made, CoarseToFine):  # else its weights come from a checkpoint
+            made.begin()
+        return InpaintTask(settings, normaliser, made, chip_px, helpers=helpers)
+
+    return build
+
+
+def _classification(
+    settings: ClassificationSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None
+) -> Task:
+    network = SceneVgg(normaliser.channels(IMAGE), normaliser.channels(SCENE), settings.network)
+    if helpers is not None:  # else its weights come from a checkpoint
+        network.begin()
+    return ClassificationTask(settings, normaliser, network)
+
+
 MODELS: Mapping[str, Model] = {
     "rs-spade": Model(settings=RsSpadeSettings, build=_paired(RsSpadeGenerator), title="RS-SPADE"),
     "pix2pix": Model(settings=Pix2PixSettings, build=_paired(UNetGenerator), title="pix2pix"),
@@ -106,8 +133,11 @@ MODELS: Mapping[str, Model] = {
     "clade": Model(settings=CladeSettings, build=_painted(CladeGenerator), title="CLADE"),
     "inade": Model(settings=InadeSettings, build=_painted(InadeGenerator), title="INADE"),
     "pix2pixhd": Model(settings=Pix2PixHDSettings, build=_painted(Pix2PixHDGenerator), title="pix2pixHD"),
+    "inpaint": Model(settings=CoarseToFineSettings, build=_inpainting(CoarseToFine), title="coarse-to-fine inpainting"),
+    "inpaint-unet": Model(settings=InpaintUNetSettings, build=_inpainting(InpaintUNet), title="U-Net inpainting"),
     "segmentation": Model(settings=SegmentationSettings, build=_segmenting(RsUNet), title="RS-UNet"),
     "hrnet": Model(settings=HrNetSettings, build=_segmenting(HrNet), title="HRNet"),
+    "classification": Model(settings=ClassificationSettings, build=_classification, title="VGG16-BN"),
 }
 
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rsmodels.tasks.inpainting_presets import INPAINT, INPAINT_UNET
+from rsmodels.tasks.scene_presets import SCENES
+
 RGBN = ("B02", "B03", "B04", "B08")
 _GAN_TINY = {
     "steps": 1500,
@@ -118,6 +121,8 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "clade": _compared(),
     "inade": _compared(),
     "pix2pixhd": _compared(),
+    "inpaint": INPAINT,
+    "inpaint-unet": INPAINT_UNET,
     "segmentation": {
         "tiny": {**_SEGMENT_TINY, "network": {"width": 16}},
         "base": _SEGMENT_BASE,
@@ -128,4 +133,5 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "base": {**_SEGMENT_BASE, "network": {"width": 18}},
         "paper": {"epochs": 50, "batch": 16, "schedule": {"shape": "linear", "hold": 0.0}},
     },
+    "classification": SCENES,
 }

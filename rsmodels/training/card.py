@@ -22,6 +22,9 @@ _USES = {
         "to validate or test anything."
     ),
     "segmentation": "Finds the class of every pixel of chips like those it was trained on (`rsmodels evaluate`).",
+    "classification": "Tells which kind of scene a chip shows (`rsmodels evaluate`).",
+    "retrieval": "Finds the place that a view was taken at among views from above (`rsmodels evaluate`).",
+    "inpainting": "Fills what a mask hides, such as clouds (`rsmodels inpaint`); what it fills in was never observed.",
 }
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import yaml
@@ -18,6 +18,8 @@ from rsmodels.data.lineage import FILE_NAME as SEEN
 from rsmodels.data.lineage import Seen
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
+from rsmodels.generators.inpainting import InpaintTask
+from rsmodels.nets.inpainting import Inpainted, composite
 from rsmodels.nets.noise import NoiseForm
 from rsmodels.tasks.base import Kind, Task
 from rsmodels.tasks.models import model, resolve
@@ -102,6 +104,40 @@ class Trained:
         """
         self.require("segmentation")
         return self._predict(batch)
+
+    def classify(self, batch: ChipBatch) -> Tensor:
+        """(B, K) float32 logits on the CPU: which scene each chip shows.
+
+        Raises
+        ------
+        ModelError : ``not-a-classifier``.
+        """
+        self.require("classification")
+        return self._predict(batch)
+
+    @torch.no_grad()
+    def inpaint(self, images: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, y, x) float32 on the CPU: repaired images, those given bit for bit where nothing is hidden.
+
+        Parameters
+        ----------
+        images : (B, C, y, x) as the normaliser scales them, of any size; what the mask hides is not looked at.
+        mask : (B, 1, y, x), 1 where an image is hidden.
+
+        Raises
+        ------
+        ModelError : ``not-an-inpainter``, ``unlike-mask``.
+        """
+        return composite(self.inpainted(images, mask).refined, images.cpu(), mask.cpu())
+
+    @torch.no_grad()
+    def inpainted(self, images: Tensor, mask: Tensor) -> Inpainted:
+        """Coarse and refined map, (B, C, y, x) float32 on the CPU, before they are laid into the images."""
+        self.require("inpainting")
+        task = cast(InpaintTask, self.task)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            maps = task.maps(self.network, images.to(self.device), mask.to(self.device))
+        return Inpainted(*(one.cpu() for one in maps))
 
     @torch.no_grad()
     def _predict(self, batch: ChipBatch, *more: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from rsmodels.errors import ModelError
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.models import model
 from rsmodels.tasks.settings import RunSettings
-from rsmodels.training.helpers import find_helpers, make_helpers
+from rsmodels.training.helpers import find_helpers, make_helpers, targets
 from rsmodels.training.load import Trained
 
 
@@ -62,6 +62,8 @@ def gather(settings: RunSettings) -> Material:
             remedy="name it once; --ratio says how often its chips come",
         )
     fields = settings.fields(sources[0])
+    helpers = find_helpers(settings, fields)
+    fields += targets(helpers, sources[0])
     check_alike(sources, fields)
     for source in sources:  # one's training chips may lie where another's test chips do
         for judge in sources:
@@ -71,7 +73,6 @@ def gather(settings: RunSettings) -> Material:
         check_training_mix(sources, [source for source in sources if not source.chips.synthetic.all()])
     ratio = settings.ratio or (1,) * len(sources)
     stream = Stream.of(sources, ratio, settings.seed, split=settings.split, window=settings.loading.window)
-    helpers = find_helpers(settings, fields)
     steps = settings.steps or -(-stream.epoch_length * settings.epochs // settings.batch)
     return Material(
         sources=sources,
