@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-MODELS = ("csebgan", "spade", "vspade", "inade", "clade", "pix2pixhd", "rs-spade", "pix2pix", "segmentation", "hrnet")
+MODELS = (
+    "csebgan",
+    "spade",
+    "vspade",
+    "inade",
+    "clade",
+    "pix2pixhd",
+    "rs-spade",
+    "pix2pix",
+    "inpaint",
+    "inpaint-unet",
+    "segmentation",
+    "hrnet",
+    "classification",
+)
 """What can be trained, named here because help is printed without loading torch."""
 COMMANDS = {
     "evaluate": "rsmodels.evaluation.evaluate:EvaluateSettings",
