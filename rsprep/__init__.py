@@ -16,12 +16,23 @@ if TYPE_CHECKING:
     from rsprep.corpus.mixing.job import maskmix
     from rsprep.corpus.occlusion.job import occlude
     from rsprep.corpus.semantic.job import semantic_masks
+    from rsprep.corpus.views.job import simulate_views
     from rsprep.multisource import build
     from rsprep.store.read import chip
     from rsprep.store.read import open_dataset as open  # noqa: A004  # rsprep.open, as in rasterio.open
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "build", "chip", "cloud_masks", "maskmix", "occlude", "open", "semantic_masks"]
+__all__ = [
+    "__version__",
+    "build",
+    "chip",
+    "cloud_masks",
+    "maskmix",
+    "occlude",
+    "open",
+    "semantic_masks",
+    "simulate_views",
+]
 
 _HOMES = {
     "build": ("rsprep.multisource", "build"),
@@ -31,6 +42,7 @@ _HOMES = {
     "occlude": ("rsprep.corpus.occlusion.job", "occlude"),
     "open": ("rsprep.store.read", "open_dataset"),
     "semantic_masks": ("rsprep.corpus.semantic.job", "semantic_masks"),
+    "simulate_views": ("rsprep.corpus.views.job", "simulate_views"),
 }
 
 

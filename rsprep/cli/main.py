@@ -11,7 +11,18 @@ import typer
 from rich.console import Console
 
 from rsprep import __version__
-from rsprep.cli import build, cloud_masks, dataset, maskmix, occlude, recipe, semantic_masks, simulate, sources
+from rsprep.cli import (
+    build,
+    cloud_masks,
+    dataset,
+    maskmix,
+    occlude,
+    recipe,
+    semantic_masks,
+    simulate,
+    simulate_views,
+    sources,
+)
 from rsprep.errors import RsprepError
 
 STOPPED = 130
@@ -30,6 +41,7 @@ app = typer.Typer(
 build.register(app)
 sources.register(app)
 simulate.register(app)
+simulate_views.register(app)
 dataset.register(app)
 recipe.register(app)
 cloud_masks.register(app)

@@ -14,6 +14,7 @@ MODELS = {
     "maskmix": "rsprep.corpus.mixing.settings:MaskMixSettings",
     "occlude": "rsprep.corpus.occlusion.settings:OccludeSettings",
     "semantic-masks": "rsprep.corpus.semantic.settings:SemanticSettings",
+    "simulate-views": "rsprep.corpus.views.settings:ViewsSettings",
 }
 """Command to the settings that its recipe holds."""
 

@@ -37,7 +37,17 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 def test_commands() -> None:
     corpora = ["cloud-masks", "maskmix", "occlude", "semantic-masks"]
-    others = ["build-multisource", "config", "export", "inspect", "report", "simulate", "sources", "verify"]
+    others = [
+        "build-multisource",
+        "config",
+        "export",
+        "inspect",
+        "report",
+        "simulate",
+        "simulate-views",
+        "sources",
+        "verify",
+    ]
     assert sorted(COMMANDS) == sorted([*corpora, *others])
 
 

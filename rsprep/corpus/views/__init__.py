@@ -1,0 +1,1 @@
+"""Planted places, each seen from above and from its middle."""
