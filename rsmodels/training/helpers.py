@@ -22,13 +22,17 @@ from rsmodels.nets.segmenter import Segmenter
 from rsmodels.nets.vgg import HOW_TO_GET, load_vgg
 from rsmodels.tasks.base import Kind
 from rsmodels.tasks.frozen import Frozen, FrozenSegmenter, Helpers, RgbMaps, SegmenterMaps, TaskNetwork
+from rsmodels.tasks.frozen_scene import FrozenClassifier
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training.load import Trained, load
 
 CONDUCTOR, PERCEPTUAL, TASK = "conductor", "perceptual", "task"
 TARGETS: Mapping[Kind, str] = {"segmentation": "label", "classification": "scene", "retrieval": "satellite"}
 """Field that an image is held against, by what the network does."""
-FROZEN: Mapping[Kind, Callable[..., TaskNetwork]] = {"segmentation": FrozenSegmenter}
+FROZEN: Mapping[Kind, Callable[..., TaskNetwork]] = {
+    "segmentation": FrozenSegmenter,
+    "classification": FrozenClassifier,
+}
 """The same network, frozen."""
 COLOURS = (("B04", "B03", "B02"), ("red", "green", "blue"), ("R", "G", "B"))
 """Names that red, green and blue go by."""
