@@ -23,7 +23,7 @@ MODELS = (
 )
 """What can be trained, named here because help is printed without loading torch."""
 COMMANDS = {
-    "evaluate": "rsmodels.evaluation.evaluate:EvaluateSettings",
+    "evaluate": "rsmodels.evaluation.settings:EvaluateSettings",
     "synth-augment": "rsmodels.synth.settings:SynthSettings",
     "edit": "rsmodels.editing.settings:EditSettings",
     "downstream": "rsmodels.downstream.settings:DownstreamSettings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,14 @@ from torch import Tensor
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import IGNORE, Field
 from rsmodels.evaluation.compared import by_bands, by_segmenter
+from rsmodels.evaluation.generator_page import generator_sections
 from rsmodels.evaluation.judges import IMAGE, Colours, Legend, named, sentence
+from rsmodels.evaluation.page import number
 from rsmodels.evaluation.sight import Sight
 from rsmodels.metrics.image import ImageScores
 from rsmodels.metrics.nearest import Gallery, compared, recited
 from rsmodels.metrics.segmentation import Confusion
-from rsmodels.report.page import Ramp
+from rsmodels.report.page import Ramp, Section
 from rsmodels.report.pictures import ERROR_STOPS, ERROR_TOP, class_colours, error_map, key_of, paint
 from rsmodels.training.load import Trained
 from rsprep.report.data import Rgb
@@ -101,6 +104,16 @@ class GeneratorJudge:
             "low": [value * scaling.scale for value in scaling.low],
             "high": [value * scaling.scale for value in scaling.high],
         }
+
+    def headline(self, record: Mapping[str, Any]) -> Sequence[str]:
+        figures = record["figures"]
+        parts = [f"PSNR {number(figures['psnr'], 2)} dB", f"SSIM {number(figures['ssim'], 3)}"]
+        return parts + ([f"SAM {number(figures['sam'], 3)} rad"] if math.isfinite(figures["sam"]) else [])
+
+    def sections(
+        self, record: Mapping[str, Any], scores: Mapping[str, NDArray[np.float64]], names: Mapping[int, str]
+    ) -> list[Section]:
+        return generator_sections(record, scores, names)
 
     def words(self, scores: Mapping[str, NDArray[np.float64]], place: int) -> str:
         parts = [f"PSNR {scores['psnr'][place]:.2f} dB", f"SSIM {scores['ssim'][place]:.3f}"]

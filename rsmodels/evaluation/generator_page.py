@@ -1,4 +1,4 @@
-"""What the page of an evaluation tells of a generator besides its images' likeness to the real ones."""
+"""What the page of an evaluation tells of a generator."""
 
 from __future__ import annotations
 
@@ -6,21 +6,65 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rsmodels.evaluation.columns import COLUMNS, named_by, shown
+from rsmodels.evaluation.page import IMAGE_FIGURES, figures_table, over_chips, scale_of
 from rsmodels.metrics.nearest import NEXT, RECITED
 from rsmodels.report.page import BarsSection, Section, TableSection
 
 
-def generator_sections(record: Mapping[str, Any], names: Mapping[int, str]) -> list[Section]:
-    """Sections from a record; `names` of the chips by slot."""
-    sections: list[Section] = [_table(record)]
+def generator_sections(
+    record: Mapping[str, Any], scores: Mapping[str, NDArray[np.float64]], names: Mapping[int, str]
+) -> list[Section]:
+    """Sections from a record, the figures first; scores chip by chip, and names of the chips by slot."""
+    sections: list[Section] = [_figures(record), _table(record)]
     if record.get("segmentation", {}).get("classes"):
         sections.append(_classes(record["segmentation"]))
     if record["diversity"].get("classes"):
         sections.append(_diversity(record["diversity"]))
     if record.get("nearest"):
         sections.append(_nearest(record["nearest"], names))
-    return sections
+    return [*sections, over_chips(scores), _distances(record["distances"])]
+
+
+def _figures(record: Mapping[str, Any]) -> TableSection:
+    figures = record["figures"]
+    notes = [f"Means over {figures['images']:,} images, valid pixels only. {scale_of(record['range'])}"]
+    if figures["skipped"]:
+        notes.append(f"{figures['skipped']:,} without a valid pixel were left out.")
+    if figures["equal"]:
+        notes.append(f"{figures['equal']:,} equal the real image; they are left out of the mean PSNR.")
+    if record["statistics"] == "batch":
+        notes.append(f"Batch norm used the statistics of each batch of {record['batch']}, as in the settings.")
+    return figures_table(record, IMAGE_FIGURES, notes)
+
+
+def _distances(distances: Sequence[Mapping[str, Any]]) -> TableSection:
+    rows = [
+        (
+            one["extractor"],
+            f"{one['dim']:,}",
+            f"{one['real']:,} / {one['made']:,}",
+            "–" if one["frechet"] is None else f"{one['frechet']:.4g}",
+            "–" if one["kernel"] is None else f"{one['kernel']:.3g}",
+        )
+        for one in distances
+    ]
+    notes = [
+        "Smaller is closer. Figures of two extractors cannot be compared, nor Fréchet distances of different "
+        "numbers of images: fewer make it larger. None of them is the usual FID."
+    ]
+    notes += sorted(
+        {f"No distance: {one[key]}." for one in distances for key in ("no_frechet", "no_kernel") if key in one}
+    )
+    return TableSection(
+        title="Distances between the real and the generated images",
+        header=("features", "dimensions", "images, real / generated", "Fréchet", "kernel"),
+        rows=rows,
+        note=" ".join(notes),
+    )
 
 
 def _table(record: Mapping[str, Any]) -> TableSection:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmodels.data.batch import ChipBatch
-from rsmodels.report.page import Ramp
+from rsmodels.report.page import Ramp, Section
 from rsmodels.report.pictures import class_colours
 from rsprep.report.data import Rgb
 
@@ -45,6 +45,16 @@ class Judge(Protocol):
 
     def figures(self, *, allow_few: bool) -> dict[str, Any]:
         """What goes into the record."""
+        ...
+
+    def headline(self, record: Mapping[str, Any]) -> Sequence[str]:
+        """The figures that the title of the page names, from the record."""
+        ...
+
+    def sections(
+        self, record: Mapping[str, Any], scores: Mapping[str, NDArray[np.float64]], names: Mapping[int, str]
+    ) -> list[Section]:
+        """What the page tells before the pictures: the record, the scores chip by chip, names of chips by slot."""
         ...
 
     def words(self, scores: Mapping[str, NDArray[np.float64]], place: int) -> str:

@@ -13,7 +13,10 @@ from torch import Tensor
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import IGNORE
 from rsmodels.evaluation.judges import IMAGE, LABEL, Colours, Legend, named, sentence
+from rsmodels.evaluation.page import number
+from rsmodels.evaluation.segmenter_page import segmenter_sections
 from rsmodels.metrics.segmentation import Confusion
+from rsmodels.report.page import Section
 from rsmodels.report.pictures import RIGHT, WRONG, class_colours, key_of, mistakes, paint
 from rsmodels.tasks.segmentation import seen_labels
 from rsmodels.training.load import Trained
@@ -59,6 +62,18 @@ class SegmenterJudge:
             ],
             "confusion": self.confusion.matrix.tolist(),
         }
+
+    def headline(self, record: Mapping[str, Any]) -> Sequence[str]:
+        return [
+            f"{title} {number(record['figures'][name], 3)}"
+            for name, title in (("miou", "mIoU"), ("accuracy", "accuracy"))
+        ]
+
+    def sections(
+        self, record: Mapping[str, Any], scores: Mapping[str, NDArray[np.float64]], names: Mapping[int, str]
+    ) -> list[Section]:
+        del names
+        return segmenter_sections(record, scores)
 
     def words(self, scores: Mapping[str, NDArray[np.float64]], place: int) -> str:
         accuracy = float(scores["accuracy"][place])
