@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rsmodels.data.augment import LIGHT, Augment, Jitter, Photometry, check_light, element_of, turn
 from rsmodels.data.batch import ChipBatch, ChipKey
 from rsmodels.data.fields import Field
-from rsmodels.data.mixing import mixed_image
+from rsmodels.data.mixing import mixed_image, mixed_mask
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.order import Stream
 from rsmodels.data.raw import ChipFields, no_chips
@@ -187,6 +187,8 @@ class _Maker:
             position = None if positions is None else positions[number]
             if position is not None and self.augment.turn:
                 raw, clear = self._turned(raw, clear, element_of(self.seed, position), reader)
+            if position is not None and self._mixer:
+                raw = raw | {name: mixed_mask(self._mixer, raw[name], self.seed, position) for name in self._masks}
             for field in self.fields:
                 values, valid = (one[number, ...] for one in memory[field.name])  # a scene's is a view, too
                 self.normaliser.encode_into(field.name, raw[field.name], clear.get(field.name), values, valid)

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,6 +20,9 @@ from rsprep.corpus.settings import CorpusSettings
 from rsprep.products.terrain import terrain
 from rsprep.settings import make_settings
 from rsprep.store.schema import S2_NODATA, Schema, multisource_schema
+
+if TYPE_CHECKING:
+    from tests.rsmodels.pairs import Pairs
 
 SIDE = 32
 BANDS = ("B02", "B03", "B04", "B08")
@@ -151,3 +154,11 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             build_tiny(root / "tiny")
             marker.touch()
     return root / "tiny"
+
+
+@pytest.fixture(scope="session")
+def pairs(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
+    """Occlusion pairs of the tiny data set, for reading only: occluded, mask, clean, lulc."""
+    from tests.rsmodels.pairs import build_pairs  # which is made of what is above
+
+    return build_pairs(tiny_dataset, tmp_path_factory.mktemp("pairs") / "pairs")

@@ -26,6 +26,13 @@ def test_one_feature_a_layer_and_one_logit_a_patch(side: int, patches: int) -> N
     assert features[-1].shape == (2, 1, patches, patches)
 
 
+@pytest.mark.parametrize(("downs", "patches"), [(3, 32), (4, 16)])
+def test_same_padding_gives_the_paper_its_32_patches(downs: int, patches: int) -> None:
+    """Sun et al., Table VI: 256 x 256 pixels to 32 x 32 verdicts with three strided layers, 16 x 16 with four."""
+    network = made(downs=downs, padding="same")
+    assert network(drawn(256, 1), image(256, 1))[-1].shape == (1, 1, patches, patches)
+
+
 @pytest.mark.parametrize("bands", [4, 10, 12])
 def test_parameters_against_a_hand_count(bands: int) -> None:
     """C64-C128-C256-C512 and a last convolution, kernels 4x4 (appendix of Isola et al.)."""
