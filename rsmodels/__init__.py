@@ -5,6 +5,7 @@
 >>> generator = rsmodels.load("run")  # doctest: +SKIP
 >>> found = rsmodels.evaluate({"checkpoint": "run", "data": "chips"})  # doctest: +SKIP
 >>> made = rsmodels.synth_augment({"data": "chips", "checkpoint": "run", "n": "2x", "out": "more"})  # doctest: +SKIP
+>>> whole = rsmodels.inpaint({"input": "scene.tif", "mask": "clouds.tif", "checkpoint": "run"})  # doctest: +SKIP
 >>> edited = rsmodels.edit({"checkpoint": "run", "data": "chips", "chip": "a", "redraw": "water"})  # doctest: +SKIP
 """
 
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
     from rsmodels.downstream.compare import compare
     from rsmodels.editing.edit import edit
     from rsmodels.evaluation.evaluate import evaluate
+    from rsmodels.filling.inpaint import inpaint
     from rsmodels.synth.job import synth_augment
     from rsmodels.tables.job import reproduce
     from rsmodels.training.load import load
     from rsmodels.training.run import train
 
-__all__ = ["compare", "edit", "evaluate", "load", "reproduce", "synth_augment", "train"]
+__all__ = ["compare", "edit", "evaluate", "inpaint", "load", "reproduce", "synth_augment", "train"]
 
 _HOMES = {
     "compare": ("rsmodels.downstream.compare", "compare"),
     "edit": ("rsmodels.editing.edit", "edit"),
     "evaluate": ("rsmodels.evaluation.evaluate", "evaluate"),
+    "inpaint": ("rsmodels.filling.inpaint", "inpaint"),
     "load": ("rsmodels.training.load", "load"),
     "reproduce": ("rsmodels.tables.job", "reproduce"),
     "synth_augment": ("rsmodels.synth.job", "synth_augment"),

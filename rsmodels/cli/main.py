@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 import rsprep
-from rsmodels.cli import downstream, edit, evaluate, recipe, reproduce, synth, train
+from rsmodels.cli import downstream, edit, evaluate, inpaint, recipe, reproduce, synth, train
 from rsprep.cli.main import run_app
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ train.register(app)
 evaluate.register(app)
 synth.register(app)
 edit.register(app)
+inpaint.register(app)
 downstream.register(app)
 reproduce.register(app)
 recipe.register(app)

@@ -26,10 +26,12 @@ COMMANDS = {
     "evaluate": "rsmodels.evaluation.settings:EvaluateSettings",
     "synth-augment": "rsmodels.synth.settings:SynthSettings",
     "edit": "rsmodels.editing.settings:EditSettings",
+    "filling": "rsmodels.filling.settings:InpaintSettings",
     "downstream": "rsmodels.downstream.settings:DownstreamSettings",
     "reproduce": "rsmodels.tables.settings:ReproduceSettings",
 }
-"""Command to the settings that its recipe holds; `train` has those of each model."""
+"""Command to the settings that its recipe holds; `train` has those of each model, and `inpaint` is called filling here,
+since a model has that name."""
 
 
 def register(app: typer.Typer) -> None:

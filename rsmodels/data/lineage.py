@@ -24,24 +24,55 @@ from rsprep.store.schema import NOWHERE
 __all__ = ["FILE_NAME", "HELD_OUT", "Seen", "check_training_mix", "refuse_leaks", "seen_by"]
 
 HELD_OUT = ("val", "test")
+FILLED_FROM = "filled_from"
+"""Column of a filled data set: the chip whose hidden pixels were filled."""
 TOUCH = 1e-3
 """Metres; chips that share less than this along a side lie beside one another."""
 _AT_ONCE = 100_000
 
 
 def seen_by(sources: Iterable[ChipSource], split: str = "train") -> Seen:
-    """What training on the chips of `split` sees: they themselves and, of synthetic ones, all that is behind them.
+    """What training on the chips of `split` sees: they themselves and, of chips that a model made, all behind them.
 
     Raises
     ------
-    ModelError : ``no-lineage`` where a data set with synthetic chips does not say what they come from.
+    ModelError : ``no-lineage`` where a data set with synthetic or filled chips does not say what they come from.
     """
     tables = []
     for source in sources:
-        tables.append(Seen.chips_of(source, source.chips.split == split))
-        if source.chips.synthetic.any():
-            tables.append(_behind(source))
+        chosen = source.chips.split == split
+        tables += [Seen.chips_of(source, chosen), _filled_from(source, chosen), seen_behind(source)]
     return Seen.nothing().merge(*tables)
+
+
+def seen_behind(source: ChipSource) -> Seen:
+    """What the models behind a data set saw: generators of synthetic chips, and whatever filled hidden pixels.
+
+    Raises
+    ------
+    ModelError : ``no-lineage``.
+    """
+    if source.chips.synthetic.any():
+        return _behind(source)
+    return Seen.read(source.folder / FILE_NAME) if is_filled(source) else Seen.nothing()
+
+
+def is_filled(source: ChipSource) -> bool:
+    """True for a data set that `rsmodels inpaint` filled."""
+    return FILLED_FROM in (column.name for column in source.schema.columns)
+
+
+def _filled_from(source: ChipSource, chosen: Flags) -> Seen:
+    """The chips that those chosen were before their hidden pixels were filled: still the same ground and content."""
+    if not is_filled(source):
+        return Seen.nothing()
+    before = ("filled_digest", FILLED_FROM, "filled_dataset")
+    digest, chip_id, dataset = (source.column(name)[chosen] for name in before)
+    chips = source.chips
+    return Seen.of(
+        digest=digest, chip_id=chip_id, dataset=dataset, side=chips.side, split=chips.split[chosen],
+        epsg=chips.epsg[chosen], x_origin=chips.x_origin[chosen], y_origin=chips.y_origin[chosen],
+    )  # fmt: skip
 
 
 def _behind(source: ChipSource) -> Seen:
@@ -61,7 +92,7 @@ def _behind(source: ChipSource) -> Seen:
 
 
 def check_training_mix(sources: Sequence[ChipSource], held_out: Iterable[ChipSource]) -> None:
-    """See that no synthetic data set among `sources` lets a model peep at what others hold out.
+    """See that no synthetic or filled data set among `sources` lets a model peep at what others hold out.
 
     Parameters
     ----------
@@ -83,10 +114,11 @@ def check_training_mix(sources: Sequence[ChipSource], held_out: Iterable[ChipSou
                 remedy="make the data set anew with `rsmodels synth-augment`",
             )
     for source in sources:
-        if source.chips.synthetic.any():
+        if source.chips.synthetic.any() or is_filled(source):
             seen = seen_by([source])
+            made = "synthetic" if source.chips.synthetic.any() else "filled"
             for judge in judges:
-                refuse_leaks(seen, judge, who=f"the synthetic data set {source.name}")
+                refuse_leaks(seen, judge, who=f"the {made} data set {source.name}")
 
 
 def refuse_leaks(
@@ -104,7 +136,8 @@ def refuse_leaks(
     ModelError : ``saw-held-out``: the digests are equal; or the squares overlap (those that touch do not); or, for
         chips without a place, name and data set are the same.
     """
-    held = Seen.chips_of(held_out, np.isin(held_out.chips.split, list(splits)))
+    chosen = np.isin(held_out.chips.split, list(splits))
+    held = Seen.chips_of(held_out, chosen).merge(_filled_from(held_out, chosen))
     for how, leaks in _leaks(seen, held):
         if leaks.any():
             raise ModelError(

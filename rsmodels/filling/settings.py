@@ -13,7 +13,7 @@ from rsprep.corpus.settings import CorpusSettings
 class InpaintSettings(CorpusSettings):
     """What is filled, where it is hidden, and by whom."""
 
-    LISTED_BY: ClassVar[str] = "rsmodels config inpaint"
+    LISTED_BY: ClassVar[str] = "rsmodels config filling"
     INPUTS: ClassVar[tuple[str, ...]] = ("input", "checkpoint", "mask")
 
     input: str = Field(

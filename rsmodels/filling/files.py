@@ -1,0 +1,247 @@
+"""Fill a raster, or a folder of pictures, into a folder: images, masks of what was filled, a record and a page."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rsmodels.errors import ModelError
+from rsmodels.filling.folder import (
+    FILLED,
+    IMAGES,
+    JOB,
+    PAGE,
+    RECORD,
+    WORK,
+    check_goes_on,
+    read_done,
+    write_done,
+)
+from rsmodels.filling.method import Method, method_of
+from rsmodels.filling.page import Shown, write_report
+from rsmodels.filling.rasters import PICTURES, Scene, open_scene
+from rsmodels.filling.settings import InpaintSettings
+from rsmodels.filling.work import Done, Todo, fill_scene, look
+from rsmodels.records import as_json
+from rsprep.corpus.inputs import fingerprint, list_files, listed
+from rsprep.files import write_text
+from rsprep.job.lock import DatasetLock
+from rsprep.job.places import check_folder
+from rsprep.job.progress import Progress
+
+_MASK = "_mask"
+_NO_PIXEL_DEPENDS_ON = {"input", "out", "checkpoint", "mask", "catalog", "engine", "window", "device", "variable"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One raster of the job."""
+
+    name: str
+    """Below the input, without its ending."""
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ready:
+    job: Job
+    scene: Scene
+    todo: Todo
+    files: tuple[Path, Path]
+    """Image and mask of what was filled, below OUT."""
+
+
+def fill_files(settings: InpaintSettings, progress: Progress) -> dict[str, Any]:
+    """Fill what ``settings.input`` names; the record, as in ``inpaint.json``.
+
+    Everything is looked at before anything is written: all files, and every pixel of the masks.
+
+    Raises
+    ------
+    InputError : something that was given cannot be used.
+    ModelError : as :func:`rsmodels.filling.rasters.open_scene`, :func:`rsmodels.filling.folder.check_goes_on` and
+        :func:`jobs`; ``nothing-hidden`` where no mask hides a pixel; ``same-name``.
+    """
+    out = Path(settings.out)
+    check_folder(out, "OUT")
+    if out.suffix.lower() in (".tif", ".tiff", ".png", ".jpg", ".zarr") and not out.is_dir():
+        raise ModelError(
+            "out-like-a-file",
+            "OUT is a folder: the image, a mask of what was filled and a report go there",
+            value=str(out),
+            remedy=f"give it another name, such as {out.with_suffix('')}",
+        )
+    progress.stage("check")
+    found = jobs(settings)
+    method = method_of(settings)
+    identity = _identity(settings, method, found)
+    if check_goes_on(out, identity):
+        return {**_read(out), "again": True}
+    ready = [_ready(job, method, settings, out) for job in found]
+    names = Counter(one.files[0] for one in ready)
+    if len(names) < len(ready):
+        raise ModelError(
+            "same-name",
+            "several pictures would be written under one name",
+            value=listed(str(file.relative_to(out)) for file, count in names.items() if count > 1),
+            remedy="rename some of them",
+        )
+    if not any(one.todo.pixels for one in ready):
+        raise ModelError(
+            "nothing-hidden",
+            "the masks hide no pixel",
+            value=listed(str(job.mask) for job in found),
+            remedy="check the mask, and --mask-codes where it holds codes",
+        )
+    return _work(ready, method, settings, identity, progress)
+
+
+def jobs(settings: InpaintSettings) -> list[Job]:
+    """Rasters with their masks.
+
+    A folder's masks are looked for in the folder that ``mask`` names, under the same names with any ending, or beside
+    the pictures as NAME_mask.
+
+    Raises
+    ------
+    ModelError : ``no-mask`` where none is given or found; InputError where there are no files.
+    """
+    source = Path(settings.input)
+    if source.is_dir():
+        images = [path for path in list_files(source) if not path.stem.endswith(_MASK)]
+        masks = _masks(source, Path(settings.mask) if settings.mask else None)
+        paired = [(path, masks.get(_key(path, source))) for path in images]
+    else:
+        images = list_files(source)
+        source = source.parent
+        given = Path(settings.mask) if settings.mask else None
+        paired = [(path, given) for path in images]
+    missing = [str(path) for path, mask in paired if mask is None]
+    if missing or not images:
+        raise ModelError(
+            "no-mask",
+            "there is no mask that says what is hidden",
+            value=listed(missing) or settings.input,
+            remedy="--mask FILE for one raster; for a folder --mask FOLDER with masks of the same names, or NAME_mask "
+            "beside each picture",
+        )
+    return [Job(name=_key(path, source), image=path, mask=mask) for path, mask in paired if mask is not None]
+
+
+def _masks(images: Path, masks: Path | None) -> dict[str, Path]:
+    if masks is not None:
+        return {_key(path, masks): path for path in list_files(masks)}
+    beside = [path for path in list_files(images) if path.stem.endswith(_MASK)]
+    return {_key(path, images).removesuffix(_MASK): path for path in beside}
+
+
+def _key(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def _ready(job: Job, method: Method, settings: InpaintSettings, out: Path) -> _Ready:
+    scene = open_scene(job.image, job.mask, method, settings)
+    ending = ".png" if scene.info.format in PICTURES else ".tif"
+    files = out / IMAGES / f"{job.name}{ending}", out / FILLED / f"{job.name}{ending}"
+    return _Ready(job=job, scene=scene, todo=look(scene, settings.window), files=files)
+
+
+def _identity(settings: InpaintSettings, method: Method, found: Sequence[Job]) -> dict[str, Any]:
+    source, mask = Path(settings.input), Path(settings.mask or settings.input)
+    return {
+        **settings.model_dump(mode="json", exclude=_NO_PIXEL_DEPENDS_ON),
+        "filler": method.identity,
+        "images": fingerprint([job.image for job in found], source),
+        "masks": fingerprint([job.mask for job in found], mask),
+    }
+
+
+def _work(
+    ready: Sequence[_Ready], method: Method, settings: InpaintSettings, identity: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    out = Path(settings.out)
+    work = out / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    lock = DatasetLock(work)
+    try:
+        write_text(work / JOB, as_json({"identity": identity, "window": settings.window}))
+        progress.stage("fill", total=sum(one.todo.pixels for one in ready), unit="px")
+        done = [_one(number, one, method, settings, work, progress) for number, one in enumerate(ready)]
+        record = _record(ready, done, method, settings, identity)
+        progress.stage("report")
+        shown = [
+            Shown(name=one.job.name, scene=one.scene, out=one.files[0], filled=one.files[1], done=what)
+            for one, what in zip(ready, done, strict=True)
+        ]
+        write_report(out / PAGE, shown, record)
+        write_text(out / RECORD, as_json(record))
+        for file in sorted(work.rglob("*"), reverse=True):
+            file.rmdir() if file.is_dir() else file.unlink()
+        work.rmdir()
+    finally:
+        lock.release()
+    return record
+
+
+def _one(number: int, one: _Ready, method: Method, settings: InpaintSettings, work: Path, progress: Progress) -> Done:
+    marker = work / f"{number:06d}.json"
+    done = read_done(marker)
+    if done is not None and all(file.is_file() for file in one.files):
+        progress.advance(one.todo.pixels)
+        return done
+    image, filled = one.files
+    done = fill_scene(
+        one.scene,
+        one.todo,
+        method,
+        window=settings.window,
+        work=work / f"{number:06d}-{settings.window}",
+        out=image,
+        filled=filled,
+        told=progress.advance,
+    )
+    write_done(marker, done)
+    return done
+
+
+def _record(
+    ready: Sequence[_Ready],
+    done: Sequence[Done],
+    method: Method,
+    settings: InpaintSettings,
+    identity: dict[str, Any],
+) -> dict[str, Any]:
+    out = Path(settings.out)
+    files = [
+        {
+            "name": one.job.name,
+            "image": one.files[0].relative_to(out).as_posix(),
+            "filled": one.files[1].relative_to(out).as_posix(),
+            "pixels": one.scene.shape[0] * one.scene.shape[1],
+            "bands": [one.scene.names[band] for band in one.scene.bands],
+            **asdict(what),
+        }
+        for one, what in zip(ready, done, strict=True)
+    ]
+    counts = {key: sum(file[key] for file in files) for key in ("pixels", "hidden", "filled", "left", "nodata")}
+    trained = method.trained
+    return {
+        "identity": identity,
+        "method": method.name,
+        "filler": method.identity,
+        "trained_on": [] if trained is None else [dict(one) for one in trained.parents],
+        "tile": method.tiling.size,
+        "overlap": method.tiling.overlap,
+        **counts,
+        "files": files,
+    }
+
+
+def _read(out: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    return record
