@@ -75,9 +75,22 @@ def evaluate(
         print(f"warning: {warning}")
     for name, value in found.record["figures"].items():
         print(f"  {name:<24} {value:,}" if isinstance(value, int) else f"  {name:<24} {value:.4f}")
+    if found.record["kind"] == "classification":
+        _print_classes(found.record)
     _print_table(found.record)
     print(f"report   {found.page}")
     return 0
+
+
+def _print_classes(record: dict[str, Any]) -> None:
+    """How many of each class were found, and what the others were taken for."""
+    names = [one["name"] for one in record["classes"]]
+    for one, counts in zip(record["classes"], record["confusion"], strict=True):
+        found = names.index(one["name"])
+        others = sorted(((count, name) for name, count in zip(names, counts, strict=True) if count), reverse=True)
+        wrong = ", ".join(f"{count} {name}" for count, name in others if name != one["name"])
+        told = f"{counts[found]:,} of {one['support']:,}{'; taken for ' + wrong if wrong else ''}"
+        print(f"  {one['name']:<24} {told}")
 
 
 def _print_table(record: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from rsmodels.report.pictures import paint
 from rsmodels.report.verdicts import verdict
 from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
 from rsmodels.tasks.segmentation import class_weights
-from rsmodels.tasks.settings import Optimiser, RunSettings
+from rsmodels.tasks.settings import Loading, Optimiser, RunSettings
 
 IMAGE = "image"
 
@@ -40,6 +40,8 @@ class ClassificationSettings(RunSettings):
     )
     network: SceneVggNetwork = SceneVggNetwork()
     optimiser: Optimiser = Optimiser(lr=1e-3, betas=(0.9, 0.999))
+    # Corpora are made folder by folder: of few shards, a batch would hold few classes.
+    loading: Loading = Loading(window=1024)
 
     def fields(self, source: ChipSource) -> tuple[ChipField, ...]:
         """The image and its class."""
