@@ -30,6 +30,9 @@ def train(
         str | None, typer.Option(help="What a generator starts from: a comma list of landcover, radar, terrain.")
     ] = None,
     bands: Annotated[str | None, typer.Option(help="Bands of the image, as B02,B03,B04,B08.  [default: all]")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Run of the network that inpainting is to serve, trained on clean images.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the whole run.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Or passes over the first data set.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Stop after this step; the same command goes on.")] = None,
@@ -45,13 +48,15 @@ def train(
     window: Annotated[int | None, typer.Option(help="Shards shuffled together.  [default: 8]")] = None,
     config: CONFIG = None,
 ) -> int:
-    """Train a generator or a segmentation network on chip stores.
+    """Train a generator, an inpainter, or a network that tells classes or places apart, on chip stores.
 
     The run's folder holds checkpoints, metrics.jsonl, sample pictures and report.html, kept up to date while it trains.
 
     Example:
 
         rsmodels train rs-spade --preset tiny --data chips --out run
+
+        rsmodels train inpaint --preset tiny --data pairs --task classifier --out run
 
     The same command again goes on where it stopped. Options override the recipe given by --config, and that a preset.
     """
@@ -65,6 +70,7 @@ def train(
     override(values, precision=precision, device=device, devices=devices, save_every=save_every)
     override(values, max_time=None if max_time is None else seconds(max_time))
     override_section(values, "loading", window=window)
+    override_section(values, "task", checkpoint=task)
     keep_freed_memory()  # the process is ours, and ends with the run
     with watcher() as progress:
         outcome = run_training(values, progress=progress)

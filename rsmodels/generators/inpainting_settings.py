@@ -13,7 +13,7 @@ from rsmodels.nets.dcgan import DcganNetwork
 from rsmodels.nets.inpainting import CoarseToFineNetwork
 from rsmodels.nets.patch import PatchNetwork
 from rsmodels.nets.rs_unet import RsUNetNetwork
-from rsmodels.tasks.settings import Optimiser, RunSettings
+from rsmodels.tasks.settings import Loading, Optimiser, RunSettings
 from rsprep.masks.maskmix.settings import MixSettings
 from rsprep.settings import Section
 
@@ -85,6 +85,8 @@ class InpaintSettings(RunSettings):
     coarse_critic: CoarseCritic = CoarseCritic()
     refined_critic: PatchCritic = PatchCritic()
     augment: Augment = Augment(turn=False, maskmix=MixSettings())
+    # Corpora are made folder by folder: of few shards, a batch would hold few kinds of scenes.
+    loading: Loading = Loading(window=1024)
 
     def fields(self, source: ChipSource) -> tuple[ChipField, ...]:
         """The clean image and what hides it; what the task needs is added when its network is known."""
