@@ -33,6 +33,9 @@ def inpaint(
     mask_codes: Annotated[
         str | None, typer.Option(help="Codes of the mask that hide, as 3,8,9,10 of SCL.  [default: 1 or 255]")
     ] = None,
+    grow: Annotated[
+        int | None, typer.Option(help="Pixels by which masks are grown, for the rims of clouds.  [default: 0]")
+    ] = None,
     variable: Annotated[
         str | None, typer.Option(help="Variable of the data set to fill.  [default: s2 or occluded]")
     ] = None,
@@ -68,7 +71,7 @@ def inpaint(
 
     Example:
 
-        rsmodels inpaint scene.tif filled --checkpoint run --mask SCL.tif --mask-codes 3,8,9,10
+        rsmodels inpaint scene.tif filled --checkpoint run --mask SCL.tif --mask-codes 3,8,9,10 --grow 4
 
         rsmodels inpaint pictures filled --method telea --mask masks
 
@@ -82,7 +85,16 @@ def inpaint(
 
     values: dict[str, Any] = read_config(config) if config else {}
     override(values, input=input, out=out, checkpoint=checkpoint, method=method, mask=mask, mask_codes=mask_codes)
-    override(values, variable=variable, bands=bands, fill_nodata=fill_nodata, scale=scale, offset=offset, tile=tile)
+    override(
+        values,
+        grow=grow,
+        variable=variable,
+        bands=bands,
+        fill_nodata=fill_nodata,
+        scale=scale,
+        offset=offset,
+        tile=tile,
+    )
     override(values, overlap=overlap, window=window, batch=batch, device=device, catalog=catalog)
     with watcher() as progress:
         made = fill(values, progress=progress, retry_failed=retry_failed)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.shards import ChipReader
 from rsmodels.data.source import ChipSource
+from rsmodels.filling.growing import grown
 from rsmodels.filling.method import IMAGE, Method, method_of
 from rsmodels.filling.settings import InpaintSettings
 from rsmodels.filling.tiles import Area, Filled, fill_areas
@@ -44,9 +45,15 @@ class FillWork:
     mask: str
     codes: tuple[int, ...]
     """Of the mask that hide."""
+    grow: int
+    """Pixels by which the mask is grown."""
     clear: str
     """Variable that tells clear pixels, which becomes 1 where filled; empty without one."""
     normaliser: Normaliser
+
+    def hidden(self, codes: NDArray[Any]) -> NDArray[np.bool_]:
+        """(y, x) True where the mask hides a chip."""
+        return grown(np.isin(codes, self.codes), self.grow)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +131,7 @@ def _read(chip: CorpusChip, here: Workshop) -> Arrays | MadeChip:
 def _area(arrays: Arrays, work: FillWork) -> Area:
     raw = arrays[work.variable]
     raw = np.ascontiguousarray(raw[list(work.positions)]) if work.positions else raw
-    hidden = np.isin(arrays[work.mask], work.codes)
+    hidden = work.hidden(arrays[work.mask])
     values = np.empty((raw.shape[0] if work.positions else 1, *hidden.shape), np.float32)
     known = np.empty((1, *hidden.shape), np.bool_)
     work.normaliser.encode_into(IMAGE, raw, (~hidden).astype(np.uint8), values, known)

@@ -29,6 +29,7 @@ from rsprep.finish import Outcome
 from rsprep.job.progress import Progress
 from rsprep.report.data import SourceRow, Table
 from rsprep.stac.catalog import COLLECTION, relative_href
+from rsprep.store.read import open_dataset
 from rsprep.store.schema import NOWHERE, Column, Schema, Variable
 
 COLUMNS = (
@@ -202,6 +203,7 @@ def _work(source: ChipSource, method: Method, target: _Target, settings: Inpaint
         target=target.name,
         mask=target.mask,
         codes=target.codes,
+        grow=settings.grow,
         clear=clear if clear in source.schema.names else "",
         normaliser=method.normaliser(numbers, settings.scale, settings.offset),
     )
@@ -210,7 +212,8 @@ def _work(source: ChipSource, method: Method, target: _Target, settings: Inpaint
 def _planned(source: ChipSource) -> Iterator[CorpusChip]:
     index = source.chips
     lon, lat = source.column("lon"), source.column("lat")
-    moments = [source.column(name) for name in ("datetime_start", "datetime_end")]
+    opened = open_dataset(source.path)  # its chips are those of the source, in the same order
+    moments = [opened[name].to_numpy() for name in ("datetime_start", "datetime_end")]
     shares = {name: source.column(name) for name in ("s2_cloud_fraction", "valid_fraction")}
     ours = {column.name for column in COLUMNS}
     columns = {one.name: source.column(one.name) for one in source.schema.columns if one.name not in ours}

@@ -64,7 +64,7 @@ def write_before_after(dataset: Path, source: ChipSource, variable: Variable, wo
         old[work.mask].read(parent, codes)
         new.read(slot, after)
         planes, made = (values.reshape(-1, size, size)[list(bands)] for values in (before, after))
-        hidden = np.isin(codes, work.codes)
+        hidden = work.hidden(codes)
         empty = np.asarray(~np.isfinite(planes).all(axis=0))
         if variable.has_nodata:
             empty |= (planes == variable.fill).any(axis=0)

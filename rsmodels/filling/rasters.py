@@ -21,9 +21,10 @@ from rasterio.windows import Window
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
 from rsmodels.filling.grids import Grid, Nesting, nesting
+from rsmodels.filling.growing import grown
 from rsmodels.filling.method import IMAGE, Method, Numbers, bands_of
 from rsmodels.filling.settings import InpaintSettings
-from rsmodels.filling.tiles import Area, Box, Flags, Tiling
+from rsmodels.filling.tiles import Area, Box, Flags, Tiling, within
 from rsprep.corpus.files import band_names
 from rsprep.corpus.pictures import PictureInfo, picture_size, read_mask, read_picture
 from rsprep.reading.access import gdal_options
@@ -58,6 +59,10 @@ class Mask:
     """That hide; none: 1 or 255 does."""
     nest: Nesting
     windowed: bool
+    shape: tuple[int, int]
+    """(y, x) of the image."""
+    grow: int = 0
+    """Pixels of the image by which it is grown: clouds have rims."""
 
     def read(self, box: Box) -> Flags:
         """(y, x) True where a part of the image is hidden.
@@ -66,9 +71,14 @@ class Mask:
         ------
         InputError : ``mask-bands``, ``mask-values``; ModelError ``mask-not-codes``.
         """
-        window = self.nest.window(box)
+        rows, columns = (
+            slice(max(side.start - self.grow, 0), min(side.stop + self.grow, length))
+            for side, length in zip(box, self.shape, strict=True)
+        )
+        window = self.nest.window((rows, columns))
         codes = self._codes(window) if self.windowed else self._whole[window]
-        return np.asarray(self.nest.spread(codes, box), np.bool_)
+        hidden = np.asarray(self.nest.spread(codes, (rows, columns)), np.bool_)
+        return np.ascontiguousarray(grown(hidden, self.grow)[within(box, (rows, columns))])
 
     @functools.cached_property
     def _whole(self) -> Flags:
@@ -182,6 +192,8 @@ def open_scene(image: Path, mask: Path, method: Method, settings: InpaintSetting
             codes=settings.mask_codes,
             nest=nesting(grid, mask_grid),
             windowed=mask_info.windowed,
+            shape=grid.shape,
+            grow=settings.grow,
         ),
         bands=bands,
         names=names,

@@ -32,6 +32,9 @@ class InpaintSettings(CorpusSettings):
     mask_codes: tuple[int, ...] = Field(
         (), description="codes of the mask that hide, such as 3,8,9,10 of SCL; without them 1 or 255 does"
     )
+    grow: int = Field(
+        0, ge=0, le=256, description="pixels by which masks are grown: a mask of clouds often misses their rims"
+    )
     variable: str | None = Field(None, description="variable of a data set that is filled; s2 or occluded by default")
     bands: tuple[str, ...] | None = Field(
         None, description="bands of a raster, by name or number, in the order of the model's; null: by name, or all"
