@@ -26,15 +26,19 @@ def describe_config(model: type[Section]) -> str:
 def _lines(model: type[Section], indent: str, whole: Section | None) -> Iterator[str]:
     """Lines of a section; `whole` is its default where that differs from the defaults of its keys."""
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        kind, default = field.annotation, _default(field, name, whole)
+        section = kind if isinstance(kind, type) and issubclass(kind, Section) else None
+        told = field.description if section is None else section.__doc__
+        if isinstance(default, Section):  # also where it may be null
+            section = type(default)
+        if section is not None:
             yield ""
-            yield from _comment(" ".join((kind.__doc__ or "").split()), indent)
+            yield from _comment(" ".join((told or "").split()), indent)
             yield f"{indent}{name}:"
-            yield from _lines(kind, indent + "  ", _default(field, name, whole))
+            yield from _lines(section, indent + "  ", default)
         else:
             yield from _comment("; ".join(part for part in (field.description, _taken(field)) if part), indent)
-            yield f"{indent}{name}: {_value(_default(field, name, whole))}"
+            yield f"{indent}{name}: {_value(default)}"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
@@ -50,9 +54,14 @@ def _default(field: FieldInfo, name: str, whole: Section | None) -> Any:
 
 def _value(value: Any) -> str:
     """A default as YAML on one line."""
-    plain = list(value) if isinstance(value, tuple) else value
+    plain = _plain(value)
     text = yaml.safe_dump(plain, default_flow_style=True, width=10 * WIDTH, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, which YAML has."""
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _taken(field: FieldInfo) -> str:

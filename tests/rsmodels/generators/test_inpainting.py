@@ -19,6 +19,7 @@ from rsmodels.tasks.models import resolve
 from rsmodels.training.load import load
 from rsmodels.training.run import train
 from rsmodels.training.setup import fit_normaliser, gather, make_task
+from rsprep.masks.maskmix import MixSettings
 from tests.rsmodels.nets.weights import vgg_file
 from tests.rsmodels.pairs import Pairs
 
@@ -202,6 +203,15 @@ def test_lpips_looks_at_three_bands(pairs: Pairs, tmp_path: Path) -> None:
     assert images.grad is not None
     moved = images.grad.abs().amax((0, 2, 3)) > 0
     assert moved.tolist() == [True, True, True, False]  # near infrared is no colour
+
+
+def test_masks_are_mixed_unless_a_preset_says_otherwise() -> None:
+    def mixing(preset: str) -> tuple[bool, bool]:
+        augment = resolve({"model": "inpaint", "preset": preset, "data": ["x"], "out": "y"}).augment
+        return augment.maskmix == MixSettings(), augment.augmix is not None
+
+    found = {one: mixing(one) for one in ("tiny", "paper", "tiny,baseline-b", "tiny,without-maskmix", "paper,augmix")}
+    assert list(found.values()) == [(True, False), (True, False), (False, False), (False, False), (False, True)]
 
 
 @pytest.mark.parametrize("preset", ["dcgan", "coarse-downs-4", "lsgan", "augmix"])
