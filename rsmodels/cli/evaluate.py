@@ -30,6 +30,16 @@ def evaluate(
     vgg: Annotated[
         str | None, typer.Option(help="Weights of VGG as safetensors; with LPIPS's linear weights it is LPIPS.")
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Run that repaired images are to serve, or none.  [default: that of the training]"),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Who else repairs: telea, navier-stokes, inpainting runs, or none.  [default: telea,navier-stokes]"
+        ),
+    ] = None,
     samples: Annotated[int | None, typer.Option(help="Images of a mask for its diversity.  [default: 10]")] = None,
     pairs: Annotated[int | None, typer.Option(help="Pairs of them that are compared.  [default: 10]")] = None,
     diversity_chips: Annotated[
@@ -55,11 +65,14 @@ def evaluate(
 
     Writes metrics.json, chips.parquet (the scores of each chip) and report.html, with pictures of some chips. Of a
     generator it also prints the columns by which generators are set side by side; those that need a segmenter or a
-    comparison are – without it.
+    comparison are – without it. Of an inpainting network it prints how like the clean images the repaired ones are,
+    what the task makes of them, and the same of everyone it is measured against.
 
     Example:
 
         rsmodels evaluate run --data chips --segmenter segmenter
+
+        rsmodels evaluate run --data pairs --task classifier --against telea,navier-stokes,other-run
     """
     from rsmodels.evaluation.evaluate import evaluate as run_evaluation
     from rsprep.settings import read_config
@@ -68,11 +81,15 @@ def evaluate(
     override(values, checkpoint=checkpoint, data=data, split=split, out=out, segmenter=segmenter, batch=batch)
     override(values, device=device, random_chips=random_chips, allow_seen=allow_seen, allow_few=allow_few)
     override(values, perceptual=perceptual, vgg=vgg, samples=samples, pairs=pairs, diversity_chips=diversity_chips)
-    override(values, downstream=downstream)
+    override(values, downstream=downstream, task=task, against=against)
     with watcher() as progress:
         found = run_evaluation(values, progress=progress)
     for warning in found.record["warnings"]:
         print(f"warning: {warning}")
+    if found.record["kind"] == "inpainting":
+        _print_repairs(found.record)
+        print(f"report   {found.page}")
+        return 0
     for name, value in found.record["figures"].items():
         print(f"  {name:<24} {value:,}" if isinstance(value, int) else f"  {name:<24} {value:.4f}")
     if found.record["kind"] == "classification":
@@ -91,6 +108,14 @@ def _print_classes(record: dict[str, Any]) -> None:
         wrong = ", ".join(f"{count} {name}" for count, name in others if name != one["name"])
         told = f"{counts[found]:,} of {one['support']:,}{'; taken for ' + wrong if wrong else ''}"
         print(f"  {one['name']:<24} {told}")
+
+
+def _print_repairs(record: dict[str, Any]) -> None:
+    """Images as they were occluded, and as everyone repaired them, one a line."""
+    from rsmodels.downstream.words import as_text
+    from rsmodels.evaluation.repair_page import explained, repair_table
+
+    print(f"{as_text(repair_table(record))}\n\n{' '.join(explained(record))}")
 
 
 def _print_table(record: dict[str, Any]) -> None:

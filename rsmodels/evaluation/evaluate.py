@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.loader import sweep
 from rsmodels.data.source import ChipSource
+from rsmodels.evaluation.bench import Bench, bench_of
 from rsmodels.evaluation.columns import columns
-from rsmodels.evaluation.judging import judge_of, refuse_useless
+from rsmodels.evaluation.judging import judge_of, refuse_idle_task, refuse_useless
 from rsmodels.evaluation.lineage import judge_learned, seen_before
 from rsmodels.evaluation.page import Panel, page_sections, page_title
 from rsmodels.evaluation.settings import EvaluateSettings
@@ -84,15 +85,19 @@ def evaluate_model(
     """The same for a model and a data set that are open; see `evaluate`."""
     watcher = progress or Silent()
     refuse_useless(trained, segmenter, settings)
+    refuse_idle_task(trained, settings)
     for field in trained.fields:
         source.layer(field)  # a data set without it shows before anything else of it is asked
     warnings = seen_before(trained, source, settings)
+    bench = bench_of(trained, source, settings) if trained.kind == "inpainting" else None
+    reading: Trained | Bench = bench or trained
     slots, names = source.of_split(settings.split), _chip_names(source)
 
     def read(chips: str | NDArray[np.int64]) -> Generator[ChipBatch]:
-        return _batches(trained, source, chips, settings)
+        wanted = chips if isinstance(chips, str) else chips.tolist()
+        return sweep(source, wanted, reading.fields, reading.normaliser, batch=settings.batch, threads=settings.threads)
 
-    judge, more = judge_of(trained, source, segmenter, settings, read, names)
+    judge, more = judge_of(trained, source, segmenter, settings, read, names, bench)
     parts = []
     with closing(read(settings.split)) as batches:
         watcher.stage("evaluate", total=len(slots), unit="chips")
@@ -112,7 +117,11 @@ def evaluate_model(
             "chips": len(slots),
         },
         "seen": bool(warnings),
-        "warnings": [*warnings, *judge_learned(segmenter, source, settings, "segmenter")],
+        "warnings": [
+            *warnings,
+            *judge_learned(segmenter, source, settings, "segmenter"),
+            *(bench.warnings if bench else ()),
+        ],
         "batch": settings.batch,
         **judge.figures(allow_few=settings.allow_few),
     }
@@ -136,19 +145,6 @@ def evaluate_model(
     write_page(out / PAGE, title, subtitle, sections, over="Evaluation")
     write_text(out / RECORD, as_json(record))
     return Evaluation(out=out, record=record)
-
-
-def _batches(
-    trained: Trained, source: ChipSource, chips: str | NDArray[np.int64], settings: EvaluateSettings
-) -> Generator[ChipBatch]:
-    return sweep(
-        source,
-        chips if isinstance(chips, str) else chips.tolist(),
-        trained.fields,
-        trained.normaliser,
-        batch=settings.batch,
-        threads=settings.threads,
-    )
 
 
 def _folder(trained: Trained, source: ChipSource, settings: EvaluateSettings) -> Path:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
+from rsmodels.evaluation.bench import Bench
 from rsmodels.evaluation.classifier import ClassifierJudge
 from rsmodels.evaluation.columns import gains_of
 from rsmodels.evaluation.diversity import Draws
 from rsmodels.evaluation.drawing import Drawing
 from rsmodels.evaluation.generator import GeneratorJudge
 from rsmodels.evaluation.judges import IMAGE, Colours, Judge
+from rsmodels.evaluation.repair import RepairJudge
+from rsmodels.evaluation.retriever import RetrieverJudge
 from rsmodels.evaluation.segmenter import SegmenterJudge
 from rsmodels.evaluation.settings import EvaluateSettings
 from rsmodels.evaluation.sight import Sight, eye_of
@@ -37,6 +40,17 @@ def refuse_useless(trained: Trained, segmenter: Trained | None, settings: Evalua
         )
 
 
+def refuse_idle_task(trained: Trained, settings: EvaluateSettings) -> None:
+    """Raise ModelError ``idle-task`` where a task is named for what repairs no image."""
+    if settings.task is not None and trained.kind != "inpainting":
+        raise ModelError(
+            "idle-task",
+            "a task is what repaired images are to serve, and this model repairs none",
+            value=str(trained.path),
+            remedy="leave the task out",
+        )
+
+
 def judge_of(
     trained: Trained,
     source: ChipSource,
@@ -44,6 +58,7 @@ def judge_of(
     settings: EvaluateSettings,
     read: Callable[[NDArray[np.int64]], Generator[ChipBatch]],
     names: Mapping[int, str],
+    bench: Bench | None,
 ) -> tuple[Judge, Drawing | None]:
     """What measures a model batch by batch, and what a generator is asked besides.
 
@@ -51,12 +66,17 @@ def judge_of(
     ----------
     read : batches of the chips in some slots.
     names : of the chips, by slot.
+    bench : what an inpainting network is measured with.
     """
     colours = colours_of(source, trained.fields)
+    if bench is not None:
+        return RepairJudge(trained, bench), None
     if trained.kind == "segmentation":
         return SegmenterJudge(trained, colours), None
     if trained.kind == "classification":
         return ClassifierJudge(trained), None
+    if trained.kind == "retrieval":
+        return RetrieverJudge(trained, source, source.of_split(settings.split), read), None
     return _of_generator(trained, source, segmenter, settings, read, names, colours)
 
 

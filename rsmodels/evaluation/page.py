@@ -83,10 +83,12 @@ def scale_of(limits: Mapping[str, Any]) -> str:
     return f"PSNR, SSIM and squared error compare the {root}, each band over the range of its training ({ends})."
 
 
-def over_chips(scores: Mapping[str, NDArray[np.float64]]) -> TableSection:
-    """How the scores spread over the chips."""
+def over_chips(
+    scores: Mapping[str, NDArray[np.float64]], told: Mapping[str, tuple[str, int]] = CHIP_FIGURES
+) -> TableSection:
+    """How the scores spread over the chips; `told`: score to its title and digits."""
     rows = []
-    for name, (title, digits) in CHIP_FIGURES.items():
+    for name, (title, digits) in told.items():
         values = scores.get(name, np.empty(0))
         values = values[~np.isnan(values)]
         if len(values):

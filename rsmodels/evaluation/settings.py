@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rsmodels.evaluation.sight import Which
 from rsprep.settings import Section
@@ -28,6 +28,17 @@ class EvaluateSettings(Section):
     vgg: str | None = Field(
         None, description="weights of VGG (safetensors, torchvision's layout); with LPIPS's linear weights it is LPIPS"
     )
+    task: str | None = Field(
+        None,
+        description="run that repaired images are to serve, trained on clean ones; null: that of training; none: none",
+    )
+    against: tuple[str, ...] = Field(
+        ("telea", "navier-stokes"),
+        description="who else repairs: telea, navier-stokes, other inpainting runs; none: nobody",
+    )
+    naturalness_chips: int = Field(
+        256, ge=0, description="train chips that the naturalness of repaired images is fitted on; 0: leave it out"
+    )
     samples: int = Field(10, ge=2, le=1000, description="images of each mask that diversity is measured on")
     pairs: int = Field(10, ge=1, description="random pairs of them that are compared")
     diversity_chips: int = Field(64, ge=1, description="masks that diversity is measured on, evenly spread")
@@ -42,3 +53,13 @@ class EvaluateSettings(Section):
     seed: int = Field(0, description="which chips these are, and which noise is drawn")
     allow_seen: bool = Field(False, description="evaluate also on val or test chips that the model has seen")
     allow_few: bool = Field(False, description="Fréchet distance also of too few images")
+
+    @field_validator("against", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        """``"telea,run"`` as (telea, run)."""
+        given = value.split(",") if isinstance(value, str) else value
+        if not isinstance(given, (list, tuple)):
+            return given
+        names = [one.strip() if isinstance(one, str) else one for one in given]
+        return () if names == ["none"] else tuple(names)

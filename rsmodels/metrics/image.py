@@ -6,6 +6,7 @@ All sums are kept in float64, whatever the images are in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,13 +53,17 @@ def psnr(pred: Tensor, target: Tensor, valid: Tensor, data_range: float = 1.0) -
 
 
 @torch.no_grad()
-def ssim(pred: Tensor, target: Tensor, valid: Tensor, data_range: float = 1.0) -> Tensor:
+def ssim(pred: Tensor, target: Tensor, valid: Tensor, data_range: float = 1.0, within: Tensor | None = None) -> Tensor:
     """Structural similarity, one for each image; parameters as in `mse255`.
 
     Wang et al. 2004: Gaussian window of 11 pixels with σ 1.5, K 0.01 and 0.03, moments divided by n, each band apart,
     then the mean over bands and windows. Only windows that lie wholly within the image and on valid pixels count:
     no border is padded. Without invalid pixels it is what skimage computes with ``gaussian_weights=True,
     use_sample_covariance=False``.
+
+    Parameters
+    ----------
+    within : (B, 1, y, x) bool; only windows whose centre lies there count, whatever else they see. All by default.
 
     Returns
     -------
@@ -68,24 +73,38 @@ def ssim(pred: Tensor, target: Tensor, valid: Tensor, data_range: float = 1.0) -
     ------
     ModelError : ``model/small-image`` below 11 pixels, and those of `mse255`.
     """
+    x, y, _ = _checked(pred, target, valid)
+    return _mean_of_windows(_ssim_map(x, y, data_range), valid, within)
+
+
+@torch.no_grad()
+def by_parts(
+    pred: Tensor, target: Tensor, valid: Tensor, parts: Sequence[Tensor | None], data_range: float = 1.0
+) -> list[dict[str, Tensor]]:
+    """``psnr``, ``ssim`` and ``mse`` of several parts of the same images, each as the function of its name has it.
+
+    Parameters
+    ----------
+    pred, target, valid : as in `mse255`.
+    parts : (B, 1, y, x) bool each, as `within` of `ssim`; None for the whole.
+
+    Returns
+    -------
+    Of each part (B,) float64 a score, on the CPU.
+    """
     x, y, ok = _checked(pred, target, valid)
-    if min(x.shape[-2:]) < WINDOW:
-        raise ModelError(
-            "small-image",
-            f"structural similarity needs images of {WINDOW} pixels or more",
-            value=tuple(x.shape[-2:]),
-            remedy="use larger chips",
-        )
-    mean_x, mean_y = _blurred(x), _blurred(y)
-    var_x = _blurred(x * x) - mean_x * mean_x
-    var_y = _blurred(y * y) - mean_y * mean_y
-    cov = _blurred(x * y) - mean_x * mean_y
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    above = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
-    below = (mean_x * mean_x + mean_y * mean_y + c1) * (var_x + var_y + c2)
-    # A window touches an invalid pixel where the largest of its "invalid" flags is 1.
-    whole = functional.max_pool2d((~ok).float(), WINDOW, stride=1) == 0
-    return _masked_mean((above / below).mean(dim=1, keepdim=True), whole)
+    error = ((x - y) ** 2).mean(dim=1, keepdim=True)
+    windows = _ssim_map(x, y, data_range)
+    found = []
+    for part in parts:
+        mse = _masked_mean(error, ok if part is None else ok & part.bool())
+        scores = {
+            "psnr": 10.0 * torch.log10(data_range**2 / mse),
+            "ssim": _mean_of_windows(windows, valid, part),
+            "mse": mse * (255.0 / data_range) ** 2,
+        }
+        found.append({name: values.cpu() for name, values in scores.items()})
+    return found
 
 
 @torch.no_grad()
@@ -123,6 +142,34 @@ def sam(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return _masked_mean(angle, ok)
 
 
+def _ssim_map(x: Tensor, y: Tensor, data_range: float) -> Tensor:
+    """(B, 1, y − 10, x − 10) similarity of each window, meaned over the bands; of checked images."""
+    if min(x.shape[-2:]) < WINDOW:
+        raise ModelError(
+            "small-image",
+            f"structural similarity needs images of {WINDOW} pixels or more",
+            value=tuple(x.shape[-2:]),
+            remedy="use larger chips",
+        )
+    mean_x, mean_y = _blurred(x), _blurred(y)
+    var_x = _blurred(x * x) - mean_x * mean_x
+    var_y = _blurred(y * y) - mean_y * mean_y
+    cov = _blurred(x * y) - mean_x * mean_y
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    above = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
+    below = (mean_x * mean_x + mean_y * mean_y + c1) * (var_x + var_y + c2)
+    return (above / below).mean(dim=1, keepdim=True)
+
+
+def _mean_of_windows(windows: Tensor, valid: Tensor, within: Tensor | None) -> Tensor:
+    # A window touches an invalid pixel where the largest of its "invalid" flags is 1.
+    whole = functional.max_pool2d((~valid.bool()).float(), WINDOW, stride=1) == 0
+    if within is not None:
+        rim = WINDOW // 2
+        whole = whole & within.bool()[..., rim:-rim, rim:-rim]
+    return _masked_mean(windows, whole)
+
+
 def _mse(x: Tensor, y: Tensor, ok: Tensor) -> Tensor:
     return _masked_mean(((x - y) ** 2).mean(dim=1, keepdim=True), ok)
 
@@ -156,13 +203,17 @@ def _checked(pred: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tenso
 
 def _blurred(image: Tensor) -> Tensor:
     """Each band under the Gaussian window, without padding: (B, C, y, x) → (B, C, y − 10, x − 10)."""
-    offsets = torch.arange(WINDOW, dtype=image.dtype, device=image.device) - WINDOW // 2
+    offsets = torch.arange(WINDOW, dtype=image.dtype) - WINDOW // 2
     weights = torch.exp(-(offsets**2) / (2 * SIGMA**2))
-    weights = weights / weights.sum()
-    planes = image.flatten(0, 1).unsqueeze(1)
-    planes = functional.conv2d(planes, weights.view(1, 1, -1, 1))
-    planes = functional.conv2d(planes, weights.view(1, 1, 1, -1))
-    return planes.view(*image.shape[:2], *planes.shape[2:])
+    share = (weights / weights.sum()).tolist()
+    # a sum of shifted images: on a CPU torch's convolution of float64 takes several times as long
+    for axis in (2, 3):
+        length = image.shape[axis] - WINDOW + 1
+        total = image.narrow(axis, 0, length) * share[0]
+        for shift in range(1, WINDOW):
+            total.add_(image.narrow(axis, shift, length), alpha=share[shift])
+        image = total
+    return image
 
 
 @dataclass
@@ -219,22 +270,21 @@ class ImageScores:
         ``psnr``, ``ssim``, ``mse`` and, where there is one, ``sam``: (B,) float64 on the CPU; NaN where an image has
         nothing to score.
         """
-        scores = {
-            "psnr": psnr(pred, target, valid, self.data_range),
-            "ssim": ssim(pred, target, valid, self.data_range),
-            "mse": mse255(pred, target, valid, self.data_range),
-        }
+        (scores,) = by_parts(pred, target, valid, (None,), self.data_range)
         if pred_physical is not None and target_physical is not None and pred.shape[1] > 1:
-            scores["sam"] = sam(pred_physical, target_physical, valid)
-        scores = {name: values.cpu() for name, values in scores.items()}
+            scores["sam"] = sam(pred_physical, target_physical, valid).cpu()
+        self.add(scores)
+        return scores
+
+    def add(self, scores: Mapping[str, Tensor]) -> None:
+        """Take in a batch that was scored, as `by_parts` and :meth:`update` return it."""
         for name, values in scores.items():
             # Never NaN for a bad image: those are refused above. NaN means that there was nothing to score.
             self._means[name].add(values, torch.isfinite(values))
         none = int(torch.isnan(scores["psnr"]).sum())
-        self.images += len(pred) - none
+        self.images += len(scores["psnr"]) - none
         self.skipped += none
         self.equal += int(torch.isinf(scores["psnr"]).sum())
-        return scores
 
     def merge(self, other: ImageScores) -> None:
         """Take in what another one has seen; raises ValueError for another range."""

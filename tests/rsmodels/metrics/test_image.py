@@ -193,3 +193,18 @@ def test_odd_shapes_and_small_images_are_refused_by_name() -> None:
     small = made[..., :10, :10], real[..., :10, :10]
     with pytest.raises(ModelError, match="small-image"):
         ssim(*small, all_valid(small[0]))
+
+
+def test_ssim_of_a_part_is_the_mean_of_the_map_there() -> None:
+    rng = np.random.default_rng(3)
+    a, b = (torch.from_numpy(rng.uniform(0, 1, (2, 1, 40, 40))) for _ in range(2))
+    within = torch.zeros(2, 1, 40, 40, dtype=torch.bool)
+    within[0, :, 8:19, 3:30] = True  # reaches into the rim, where there is no whole window
+    valid = torch.ones_like(within)
+    found = ssim(a, b, valid, within=within)
+    _, full = structural_similarity(
+        a[0, 0].numpy(), b[0, 0].numpy(), data_range=1.0, gaussian_weights=True, use_sample_covariance=False, full=True
+    )
+    assert float(found[0]) == pytest.approx(full[8:19, 5:30].mean(), rel=1e-9)
+    assert bool(found[1].isnan())
+    torch.testing.assert_close(ssim(a, b, valid, within=valid), ssim(a, b, valid))
