@@ -1,8 +1,8 @@
 """Presets of classifiers of scenes.
 
 ``tiny`` looks at half the resolution with narrow layers: a thousand pictures of 256 pixels, a quarter of an hour on one
-free core. ``paper`` is VGG16, the task network of Sun et al., with batch norm and its full head; set
-``network.weights`` to begin with what ImageNet taught it, which the linear range is there for. Rates and epochs are ours.
+free core. ``paper`` is VGG16, the task network of Sun et al., with batch norm and its full head; rates and epochs are
+ours. Set ``network.weights`` to begin with what ImageNet taught it, which the linear range is there for.
 """
 
 from __future__ import annotations
