@@ -20,6 +20,7 @@ MODELS = (
     "segmentation",
     "hrnet",
     "classification",
+    "retrieval",
 )
 """What can be trained, named here because help is printed without loading torch."""
 COMMANDS = {

@@ -24,7 +24,8 @@ class ChipBatch:
     """Some chips, field by field; never NaN.
 
     Images are float32 (B, C, y, x), normalised, 0 where they are not valid; class fields int64 (B, y, x) with class
-    indices and ``IGNORE`` where the class is unknown; scenes the same, (B,); masks float32 (B, 1, y, x) of 0 and 1.
+    indices and ``IGNORE`` where the class is unknown; scenes the same, (B,); places (B,) int64, ``ELSEWHERE`` where
+    unknown; masks float32 (B, 1, y, x) of 0 and 1.
     """
 
     values: Mapping[str, Tensor]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-Kind = Literal["optical", "radar", "terrain", "classes", "mask", "scene"]
-"""A ``scene`` is one class a chip; all others have pixels."""
+Kind = Literal["optical", "radar", "terrain", "classes", "mask", "scene", "place"]
+"""A ``scene`` is one class a chip, and a ``place`` says which ground it shows; all others have pixels."""
 IGNORE = 255
 """Class index of pixels, and of scenes, whose class is unknown."""
 
@@ -19,19 +19,19 @@ class Field:
     name: str
     """What it is to the model: ``image``, ``label``, ``landcover``, ``radar``, ``terrain``, ``scene``."""
     variable: str
-    """Name of the variable in the store: ``s2``; of a scene, of the column with the names of the classes."""
+    """Name of the variable in the store: ``s2``; of a scene or place, of the column with its name."""
     kind: Kind
     bands: tuple[str, ...] | None = None
     """Bands that are taken, in this order; None for a variable without a band axis."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, by index; empty for any other kind."""
+    """Names of the classes, scenes or places, by index; empty for any other kind."""
     codes: tuple[int, ...] = ()
-    """Code in the store of each class; codes that are not listed are unknown. Of scenes 0, 1, 2 …"""
+    """Code in the store of each class; codes that are not listed are unknown. Of scenes and places 0, 1, 2 …"""
 
     def __post_init__(self) -> None:
-        if (self.kind in ("classes", "scene")) != bool(self.classes) or len(self.classes) != len(self.codes):
+        if (self.kind in ("classes", "scene", "place")) != bool(self.classes) or len(self.classes) != len(self.codes):
             raise ValueError(f"field {self.name}: classes and codes go together, and with classes and scenes only")
-        if len(self.classes) > IGNORE:
+        if len(self.classes) > IGNORE and self.kind != "place":
             raise ValueError(f"field {self.name}: at most {IGNORE} classes, got {len(self.classes)}")
 
     def to_json(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Normaliser:
         """Channels of the field's tensor; of classes and scenes, how many there are."""
         field = self.field(name)
         classes = len(field.classes)
-        counts = {"terrain": len(TERRAIN_CHANNELS), "classes": classes, "scene": classes, "mask": 1}
+        counts = {"terrain": len(TERRAIN_CHANNELS), "classes": classes, "scene": classes, "place": classes, "mask": 1}
         return counts.get(field.kind, len(field.bands or (0,)))
 
     def class_counts(self, name: str) -> NDArray[np.int64]:
@@ -139,7 +139,7 @@ class Normaliser:
 
     def blank(self, name: str, count: int, size: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Memory for `count` chips of `size` pixels: values and valid, as :meth:`encode` returns them."""
-        if self.field(name).kind == "scene":
+        if self.field(name).kind in ("scene", "place"):
             return np.empty(count, np.int64), np.empty((count, 1, 1, 1), np.bool_)
         valid = np.empty((count, 1, size, size), np.bool_)
         if self.field(name).kind == "classes":
@@ -159,7 +159,7 @@ class Normaliser:
         Returns
         -------
         values : (n, channels, y, x) float32, 0 where not valid; classes (n, y, x) and scenes (n,) int64, ``IGNORE``
-            where unknown.
+            where unknown; places (n,) int64, ``ELSEWHERE``.
         valid : (n, 1, y, x); of scenes (n, 1, 1, 1).
         """
         values, valid = self.blank(name, len(raw), raw.shape[-1])
@@ -178,12 +178,15 @@ class Normaliser:
     ) -> None:
         """One chip ([bands], y, x) into its place in a batch: `values` ([channels], y, x), `valid` (1, y, x).
 
-        Of a scene `values` has no axes, and `valid` is (1, 1, 1).
+        Of a scene or place `values` has no axes, and `valid` is (1, 1, 1).
         """
         scaling = self[name]
         kind = scaling.field.kind
         if kind in ("classes", "scene"):
             _encode_classes(scaling, raw, values, valid[0])
+        elif kind == "place":
+            values[...] = raw
+            valid[...] = raw >= 0
         elif kind == "terrain":
             _encode_terrain(scaling, raw, values, valid[0])
         else:
@@ -222,7 +225,7 @@ class Normaliser:
         ModelError : ``not-an-image`` for classes, masks and scenes.
         """
         scaling = self[name]
-        if scaling.field.kind in ("classes", "mask", "scene"):
+        if scaling.field.kind in ("classes", "mask", "scene", "place"):
             raise ModelError("not-an-image", "classes and masks have no unit", value=name, remedy="take another field")
         values = values.float()
         if scaling.field.kind == "terrain":

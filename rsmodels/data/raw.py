@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmodels.data.fields import Field
+from rsmodels.data.places import place_indices
 from rsmodels.data.scenes import scene_indices
 from rsmodels.data.shards import ChipReader
 from rsmodels.data.source import ChipSource
@@ -18,7 +19,7 @@ from rsmodels.errors import ModelError
 Chip = tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.uint8]]]
 """Field to raw values ([bands], y, x), the bands in the field's order, and field to its mask of clear pixels (y, x).
 
-A scene's value is its class index, an array without axes.
+The value of a scene or place is its index, an array without axes.
 """
 
 
@@ -29,7 +30,7 @@ class ChipFields:
         self.source = source
         self.fields = tuple(fields)
         self._layers = {one.name: source.layer(one) for one in fields}
-        self._scenes = {one.name: _scenes(source, one) for one in fields if one.kind == "scene"}
+        self._scenes = {one.name: _scenes(source, one) for one in fields if one.kind in ("scene", "place")}
         needed = {layer.variable.name for name, layer in self._layers.items() if name not in self._scenes}
         needed |= {layer.clear for layer in self._layers.values() if layer.clear}
         self._readers = {name: ChipReader(source.path, source.schema, name) for name in sorted(needed)}
@@ -84,8 +85,8 @@ class ChipFields:
 
 
 def _scenes(source: ChipSource, field: Field) -> dict[int, int]:
-    """Slot to class index of a scene."""
-    indices = scene_indices(source.column(field.variable), field.classes)
+    """Slot to class index of a scene, or to the index of a place."""
+    indices = (place_indices if field.kind == "place" else scene_indices)(source.column(field.variable), field.classes)
     return dict(zip(source.chips.slot.tolist(), indices.tolist(), strict=True))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rsmodels.data.chips import ChipIndex, chip_index, coordinate, identity_of, read_index, shared, some
 from rsmodels.data.fields import IGNORE, Field, Kind
+from rsmodels.data.places import PLACE, USUAL_COLUMNS, place_names, place_variable
 from rsmodels.data.scenes import SCENE, USUAL_COLUMN, scene_classes, scene_indices, scene_variable
 from rsmodels.errors import ModelError
 from rsprep.errors import StoreError
@@ -28,6 +29,7 @@ USUAL_VARIABLES: Final = {
     "label": ("lulc", "classes", "mask"),
     "radar": ("s1",),
     "terrain": ("terrain",),
+    "satellite": ("satellite",),
 }
 """Where a field is looked for when no variable is named."""
 CLEAR: Final = {"s2": "s2_valid"}
@@ -144,6 +146,9 @@ class ChipSource:
             if (scene_indices(self.column(field.variable), field.classes) == IGNORE).all():
                 raise _unlike("scenes", field.name, f"{self.name} has none of {', '.join(field.classes)}")
             return Layer(variable=scene_variable(field.variable), positions=None, clear=None, light=_LIGHT)
+        if field.kind == "place":
+            self.column(field.variable)
+            return Layer(variable=place_variable(field.variable), positions=None, clear=None, light=_LIGHT)
         variable = _variable(self, field.variable, field.name)
         positions = None if field.bands is None else _positions(self, variable, field.bands)
         if field.classes and _classes(variable) != (field.classes, field.codes):
@@ -167,8 +172,9 @@ def field(source: ChipSource, name: str, variable: str | None = None, bands: Seq
 
     Parameters
     ----------
-    name : what it is to the model; ``image``, ``landcover``, ``label``, ``radar`` and ``terrain`` are looked for by
-        themselves, any other name needs a `variable`. ``scene`` is a column: ``label``, unless told otherwise.
+    name : what it is to the model; ``image``, ``landcover``, ``label``, ``radar``, ``terrain`` and ``satellite`` are
+        looked for by themselves, any other name needs a `variable`. ``scene`` is a column: ``label``, unless told
+        otherwise; so is ``place``: ``source`` where there is one, else ``chip_id``, of the train chips.
     variable : name in the store.
     bands : bands in this order; all by default.
 
@@ -181,6 +187,8 @@ def field(source: ChipSource, name: str, variable: str | None = None, bands: Seq
         column = variable or USUAL_COLUMN
         names = scene_classes(source.column(column), column, source.name)
         return Field(name=name, variable=column, kind="scene", classes=names, codes=tuple(range(len(names))))
+    if name == PLACE:
+        return _place(source, variable)
     if variable is None:
         usual = [one for one in USUAL_VARIABLES.get(name, ()) if one in source.schema.names]
         if not usual:
@@ -200,6 +208,22 @@ def field(source: ChipSource, name: str, variable: str | None = None, bands: Seq
         )
     classes, codes = _classes(found) if kind == "classes" else ((), ())
     return Field(name=name, variable=variable, kind=kind, bands=taken, classes=classes, codes=codes)
+
+
+def _place(source: ChipSource, column: str | None) -> Field:
+    """The places of the train chips; those of others are not told apart by whoever learns these."""
+    if column is None:
+        usual, last = USUAL_COLUMNS
+        column = usual if usual in (one.name for one in source.schema.columns) else last
+    names = place_names(source.column(column)[source.chips.split == "train"])
+    if len(names) < 2:
+        raise ModelError(
+            "no-places",
+            "the train chips show fewer than two places, so there is nothing to tell apart",
+            value=f"{source.name}, column {column}: {len(names)}",
+            remedy="give a data set with a view of many places, as `rsprep simulate-views` plants them",
+        )
+    return Field(name=PLACE, variable=column, kind="place", classes=names, codes=tuple(range(len(names))))
 
 
 def check_alike(sources: Sequence[ChipSource], fields: Sequence[Field]) -> None:

@@ -18,6 +18,7 @@ from rsmodels.evaluation.drawing import Drawing
 from rsmodels.evaluation.generator import GeneratorJudge
 from rsmodels.evaluation.judges import IMAGE, Colours, Judge
 from rsmodels.evaluation.repair import RepairJudge
+from rsmodels.evaluation.retriever import RetrieverJudge
 from rsmodels.evaluation.segmenter import SegmenterJudge
 from rsmodels.evaluation.settings import EvaluateSettings
 from rsmodels.evaluation.sight import Sight, eye_of
@@ -74,6 +75,8 @@ def judge_of(
         return SegmenterJudge(trained, colours), None
     if trained.kind == "classification":
         return ClassifierJudge(trained), None
+    if trained.kind == "retrieval":
+        return RetrieverJudge(trained, source, source.of_split(settings.split), read), None
     return _of_generator(trained, source, segmenter, settings, read, names, colours)
 
 

@@ -63,6 +63,40 @@ class TaskNetwork(Protocol):
         ...
 
 
+class Rescaling(nn.Module):
+    """Images (B, C, y, x) from the scale of one normaliser to that of another, which may look at some bands only.
+
+    Parameters
+    ----------
+    mine : normaliser of the images.
+    theirs : that of the network that looks at them.
+    name : field of both.
+
+    Raises
+    ------
+    ModelError : ``unlike-bands``.
+    """
+
+    def __init__(self, mine: Normaliser, theirs: Normaliser, name: str = IMAGE) -> None:
+        super().__init__()
+        self.mine, self.name = mine, name
+        self.root = theirs[name].curve == "root"
+        self.positions = positions(mine, theirs, name)
+        gain, bias = theirs[name].affine
+        self.register_buffer("gain", torch.from_numpy(gain)[:, None, None], persistent=False)
+        self.register_buffer("bias", torch.from_numpy(bias)[:, None, None], persistent=False)
+
+    gain: Tensor
+    bias: Tensor
+
+    def forward(self, images: Tensor) -> Tensor:
+        stored = self.mine.stored(self.name, images)
+        if self.positions is not None:
+            stored = stored[:, self.positions]
+        values = stored * self.gain + self.bias
+        return 2.0 * values.sign() * values.abs().clamp_min(TINY).sqrt() - 1.0 if self.root else values
+
+
 class Frozen(nn.Module):
     """A trained network that does not learn any more, given images in the scale of another model's normaliser.
 
@@ -83,14 +117,8 @@ class Frozen(nn.Module):
     def __init__(self, network: nn.Module, theirs: Normaliser, mine: Normaliser) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
-        self.theirs, self.mine = theirs, mine
-        self.positions = positions(mine, theirs)
-        gain, bias = theirs[IMAGE].affine
-        self.register_buffer("gain", torch.from_numpy(gain)[:, None, None], persistent=False)
-        self.register_buffer("bias", torch.from_numpy(bias)[:, None, None], persistent=False)
-
-    gain: Tensor
-    bias: Tensor
+        self.theirs = theirs
+        self.rescaled = Rescaling(mine, theirs)
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation, whatever is asked: a frozen network's statistics must not drift."""
@@ -98,12 +126,7 @@ class Frozen(nn.Module):
 
     def translated(self, images: Tensor) -> Tensor:
         """Images in the network's own scale; not rounded to the store's numbers, which would stop the gradient."""
-        stored = self.mine.stored(IMAGE, images)
-        if self.positions is not None:
-            stored = stored[:, self.positions]
-        values = stored * self.gain + self.bias
-        if self.theirs[IMAGE].curve == "root":
-            values = 2.0 * values.sign() * values.abs().clamp_min(TINY).sqrt() - 1.0
+        values: Tensor = self.rescaled(images)
         return values
 
     def maps(self, images: Tensor) -> list[Tensor]:
@@ -166,14 +189,14 @@ class RgbMaps(nn.Module):
         return maps
 
 
-def positions(mine: Normaliser, theirs: Normaliser) -> list[int] | None:
+def positions(mine: Normaliser, theirs: Normaliser, name: str = IMAGE) -> list[int] | None:
     """Positions of the segmenter's bands among those that a generator makes; None where there is no band axis.
 
     Raises
     ------
     ModelError : ``unlike-bands``.
     """
-    made, wanted = mine[IMAGE], theirs[IMAGE]
+    made, wanted = mine[name], theirs[name]
     have, want = made.field.bands, wanted.field.bands
     kinds = ((made.dtype, made.scale, have is None), (wanted.dtype, wanted.scale, want is None))
     if kinds[0] != kinds[1] or not set(want or ()) <= set(have or ()):

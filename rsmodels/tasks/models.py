@@ -39,11 +39,13 @@ from rsmodels.nets.scene_vgg import SceneVgg
 from rsmodels.nets.segmenter import Segmenter
 from rsmodels.nets.spade import SpadeGenerator
 from rsmodels.nets.unet import UNetGenerator
+from rsmodels.nets.views import ViewMatcher
 from rsmodels.nets.vspade import ImageEncoder, VspadeGenerator
 from rsmodels.tasks.base import Task
 from rsmodels.tasks.classification import ClassificationSettings, ClassificationTask
 from rsmodels.tasks.frozen import Helpers
 from rsmodels.tasks.presets import PRESETS
+from rsmodels.tasks.retrieval import RetrievalSettings, RetrievalTask
 from rsmodels.tasks.segmentation import HrNetSettings, SegmentationSettings, SegmentationTask, SegmenterSettings
 from rsmodels.tasks.settings import RunSettings
 from rsprep.settings import Section, laid_over, make_settings
@@ -124,6 +126,12 @@ def _classification(
     return ClassificationTask(settings, normaliser, network)
 
 
+def _matching(settings: RetrievalSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None) -> Task:
+    """Two branches that describe views of a place alike."""
+    ground, satellite, places = (normaliser.channels(name) for name in (IMAGE, "satellite", "place"))
+    return RetrievalTask(settings, normaliser, ViewMatcher(ground, satellite, places, settings.network))
+
+
 MODELS: Mapping[str, Model] = {
     "rs-spade": Model(settings=RsSpadeSettings, build=_paired(RsSpadeGenerator), title="RS-SPADE"),
     "pix2pix": Model(settings=Pix2PixSettings, build=_paired(UNetGenerator), title="pix2pix"),
@@ -137,6 +145,7 @@ MODELS: Mapping[str, Model] = {
     "inpaint-unet": Model(settings=InpaintUNetSettings, build=_inpainting(InpaintUNet), title="U-Net inpainting"),
     "segmentation": Model(settings=SegmentationSettings, build=_segmenting(RsUNet), title="RS-UNet"),
     "hrnet": Model(settings=HrNetSettings, build=_segmenting(HrNet), title="HRNet"),
+    "retrieval": Model(settings=RetrievalSettings, build=_matching, title="LPN"),
     "classification": Model(settings=ClassificationSettings, build=_classification, title="VGG16-BN"),
 }
 

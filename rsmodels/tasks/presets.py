@@ -99,6 +99,8 @@ _SEGMENT_BASE = {
     "schedule": {"shape": "cosine", "hold": 0.0},
 }
 
+_RETRIEVE = {"precision": "bf16", "schedule": {"shape": "cosine", "hold": 0.0}}
+
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "pix2pix": {
         "tiny": {**_GAN_TINY, "network": {"width": 24}},
@@ -127,6 +129,17 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**_SEGMENT_TINY, "network": {"width": 16}},
         "base": _SEGMENT_BASE,
         "paper": {"epochs": 50, "batch": 16},
+    },
+    "retrieval": {
+        "tiny": {
+            **_RETRIEVE,
+            "steps": 1500,
+            "batch": 16,
+            "save_every": 150,
+            "network": {"width": 16, "embedding": 96, "dropout": 0.2},
+        },
+        "base": {**_RETRIEVE, "epochs": 200, "batch": 32},
+        "paper": {"epochs": 120, "batch": 16, "network": {"width": 128}},
     },
     "hrnet": {
         "tiny": {**_SEGMENT_TINY, "network": {"width": 12, "stem": 16, "blocks": 2, "modules": (1, 1, 1)}},

@@ -23,6 +23,7 @@ from rsmodels.nets.vgg import HOW_TO_GET, load_vgg
 from rsmodels.tasks.base import Kind
 from rsmodels.tasks.frozen import Frozen, FrozenSegmenter, Helpers, RgbMaps, SegmenterMaps, TaskNetwork
 from rsmodels.tasks.frozen_scene import FrozenClassifier
+from rsmodels.tasks.frozen_views import FrozenRetriever
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training.load import Trained, load
 
@@ -32,6 +33,7 @@ TARGETS: Mapping[Kind, str] = {"segmentation": "label", "classification": "scene
 FROZEN: Mapping[Kind, Callable[..., TaskNetwork]] = {
     "segmentation": FrozenSegmenter,
     "classification": FrozenClassifier,
+    "retrieval": FrozenRetriever,
 }
 """The same network, frozen."""
 COLOURS = (("B04", "B03", "B02"), ("red", "green", "blue"), ("R", "G", "B"))

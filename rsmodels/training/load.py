@@ -115,6 +115,16 @@ class Trained:
         self.require("classification")
         return self._predict(batch)
 
+    def describe(self, batch: ChipBatch) -> Tensor:
+        """(B, 2, n) float32 on the CPU: descriptions of length 1 of each place from the ground, and from above.
+
+        Raises
+        ------
+        ModelError : ``not-a-retriever``.
+        """
+        self.require("retrieval")
+        return self._predict(batch)
+
     @torch.no_grad()
     def inpaint(self, images: Tensor, mask: Tensor) -> Tensor:
         """(B, C, y, x) float32 on the CPU: repaired images, those given bit for bit where nothing is hidden.
