@@ -101,8 +101,10 @@ def _rows(one: Shown, *, alone: bool) -> list[tuple[str, list[Rgb | None]]]:
     planes, empty, hidden, filled = _read(one, whole, _WHOLE)
     stretch = stretch_of(planes, ~(empty | hidden))
     share = 100 * one.done.hidden / (height * width)
-    shown = "-".join(one.scene.names[band] for band in bands_shown(one.scene.names, one.scene.bands))
-    caption = f"{one.name}\n{width:,} × {height:,}\n{share:.1f} % hidden\nshown: {shown}"
+    shown = [one.scene.names[band] for band in bands_shown(one.scene.names, one.scene.bands)]
+    caption = f"{one.name}\n{width:,} × {height:,}\n{share:.1f} % hidden"
+    if shown != ["red", "green", "blue"]:
+        caption += f"\nshown: {', '.join(shown)}"
     rows = [(caption, before_after(planes, empty, hidden, filled, stretch))]
     if max(height, width) <= _WHOLE or not alone:
         return rows
