@@ -48,7 +48,7 @@ class TaskLoss(Section):
         None, description="run of classification, segmentation, hrnet or retrieval, trained on clean images; null: none"
     )
     weight: float = Field(5.0, ge=0, description="weight of its loss (λ); 0 leaves it out")
-    on: Literal["composite", "map"] = Field(
+    shown: Literal["composite", "map"] = Field(
         "composite", description="what it is shown: the repaired image, or the refined map alone"
     )
 
