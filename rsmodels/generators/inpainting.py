@@ -149,7 +149,8 @@ class InpaintTask:
             total = total + self.settings.perceptual.weight * parts["perceptual"]
         task = self.helpers.task
         if task is not None and self.settings.task.weight:
-            shown = state.repaired.refined if self.settings.task.shown == "composite" else state.maps.refined * state.valid
+            repaired = self.settings.task.shown == "composite"
+            shown = state.repaired.refined if repaired else state.maps.refined * state.valid
             parts["task"] = networks.through(task.loss, shown, batch.values[task.target])
             total = total + self.settings.task.weight * parts["task"]
         return total, parts
