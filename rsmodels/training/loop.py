@@ -122,12 +122,13 @@ class Trainer:
             values[f"loss/{name}"] = float(torch.as_tensor(mean))
         means = Means(values=values, chips_per_second=self._chips / max(seconds, 1e-9))
         self._sums.clear()
+        self._steps = 0
         self.restart_clock()
         return means
 
     def restart_clock(self) -> None:
         """Count rates from now: what came before was no training."""
-        self._steps, self._chips, self._since = 0, 0, time.monotonic()
+        self._chips, self._since = 0, time.monotonic()
 
 
 def make_loader(settings: RunSettings, material: Material, normaliser: Normaliser, fabric: Fabric) -> Loader:

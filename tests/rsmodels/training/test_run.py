@@ -308,3 +308,14 @@ def test_settings_survive_in_the_checkpoint(small: Small) -> None:
     train(settings)
     record = yaml.safe_load(checkpoint.read_text(checkpoint.find(settings["out"]), "config.yaml"))
     assert load(settings["out"]).settings.model_dump(mode="json") == record
+
+
+def test_a_checkpoint_between_two_lines_changes_no_mean(small: Callable[..., dict[str, Any]]) -> None:
+    """The clock starts anew after a checkpoint; losses are means over all steps since the last line all the same."""
+
+    def losses(**often: int) -> list[float]:
+        run = train(small("segmentation", f"every-{often['save_every']}", log_every=4, steps=8, **often)).run
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        return [line["loss/cross_entropy"] for line in lines if line["kind"] == "train"]
+
+    assert losses(save_every=6) == losses(save_every=8)
