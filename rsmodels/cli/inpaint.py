@@ -39,6 +39,9 @@ def inpaint(
     variable: Annotated[
         str | None, typer.Option(help="Variable of the data set to fill.  [default: s2 or occluded]")
     ] = None,
+    max_hidden: Annotated[
+        float | None, typer.Option(help="Leave out chips of a data set that are hidden more than this.  [default: 1]")
+    ] = None,
     bands: Annotated[
         str | None, typer.Option(help="Bands of a raster, as the model takes them; names or numbers from 1.")
     ] = None,

@@ -47,6 +47,8 @@ class FillWork:
     """Of the mask that hide."""
     grow: int
     """Pixels by which the mask is grown."""
+    max_hidden: float
+    """Share of a chip that may be hidden."""
     clear: str
     """Variable that tells clear pixels, which becomes 1 where filled; empty without one."""
     normaliser: Normaliser
@@ -142,6 +144,8 @@ def _area(arrays: Arrays, work: FillWork) -> Area:
 def _chip(chip: CorpusChip, arrays: Arrays, area: Area, filled: Filled, work: FillWork, stored: set[str]) -> MadeChip:
     if not area.known.any():
         return MadeChip(rejected=NOTHING_KNOWN)
+    if area.wanted.mean() > work.max_hidden:
+        return MadeChip(rejected=f"more than {100 * work.max_hidden:g} % of the chip is hidden")
     done = filled.done
     made = work.normaliser.to_store(IMAGE, torch.from_numpy(filled.values[None]))[0]
     image = np.array(arrays[work.variable])

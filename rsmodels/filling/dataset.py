@@ -124,7 +124,8 @@ def filled_schema(source: ChipSource, variable: Variable, target: str, clear: st
     for one in source.schema.variables:
         changed = one.name in (target, clear)
         if one.name != FILLED and (one.name != target or one.name == variable.name):
-            kept.append(replace(one, attrs={**one.attrs, **note}) if changed else one)
+            tints = {"flag_colors": "#1b2a41 #e8e6e1"} if one.name == clear else {}
+            kept.append(replace(one, attrs={**tints, **one.attrs, **note}) if changed else one)
     if target != variable.name:
         dim = None if variable.band_dim is None else f"{target}_band"
         kept.append(replace(variable, name=target, band_dim=dim, attrs={**variable.attrs, **note}))
@@ -204,6 +205,7 @@ def _work(source: ChipSource, method: Method, target: _Target, settings: Inpaint
         mask=target.mask,
         codes=target.codes,
         grow=settings.grow,
+        max_hidden=settings.max_hidden,
         clear=clear if clear in source.schema.names else "",
         normaliser=method.normaliser(numbers, settings.scale, settings.offset),
     )
@@ -270,5 +272,7 @@ def _finish(dataset: Path, *, seen: Seen, source: ChipSource, target: _Target, w
     write_before_after(dataset, source, target.variable, work)
     rows, note = figures(dataset)
     return (
-        Table(title="Filled", header=("split", "chips", "filled pixels", "share", "whole chips"), rows=rows, note=note),
+        Table(
+            title="Filled", header=("split", "chips", "filled pixels", "share", "nothing to fill"), rows=rows, note=note
+        ),
     )

@@ -41,7 +41,8 @@ def figures(dataset: Path) -> tuple[tuple[tuple[str, ...], ...], str]:
         for split in SPLITS
         if shares[split]
     )
-    return rows, f"Whole chips had nothing to fill. Input, mask and filled chips side by side: {PAGE}."
+    note = "Filled pixels are told by the variable filled; the valid fraction of a chip is still what was observed."
+    return rows, f"{note} Input, mask and filled chips side by side: {PAGE}."
 
 
 def write_before_after(dataset: Path, source: ChipSource, variable: Variable, work: FillWork) -> None:

@@ -34,7 +34,18 @@ from rsprep.job.places import check_folder
 from rsprep.job.progress import Progress
 
 _MASK = "_mask"
-_NO_PIXEL_DEPENDS_ON = {"input", "out", "checkpoint", "mask", "catalog", "engine", "window", "device", "variable"}
+_NO_PIXEL_DEPENDS_ON = {
+    "input",
+    "out",
+    "checkpoint",
+    "mask",
+    "catalog",
+    "engine",
+    "window",
+    "device",
+    "variable",
+    "max_hidden",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

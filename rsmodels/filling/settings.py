@@ -36,6 +36,9 @@ class InpaintSettings(CorpusSettings):
         0, ge=0, le=256, description="pixels by which masks are grown: a mask of clouds often misses their rims"
     )
     variable: str | None = Field(None, description="variable of a data set that is filled; s2 or occluded by default")
+    max_hidden: float = Field(
+        1.0, gt=0, le=1, description="leave out chips of a data set of which a larger share is hidden"
+    )
     bands: tuple[str, ...] | None = Field(
         None, description="bands of a raster, by name or number, in the order of the model's; null: by name, or all"
     )

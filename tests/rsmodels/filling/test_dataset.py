@@ -72,6 +72,12 @@ def test_chips_of_which_nothing_is_known_are_left_out(tiny_dataset: Path, tmp_pa
     assert outcome.data.counts.quarantined == 0
 
 
+def test_chips_that_are_hidden_too_much_are_left_out(tiny_dataset: Path, tmp_path: Path) -> None:
+    shares = (rsprep.open(tiny_dataset)["s2_valid"] == 0).mean(("y", "x")).to_numpy()
+    outcome = fill(tiny_dataset, tmp_path / "out", max_hidden=0.01)
+    assert outcome.data.counts.committed == (shares <= 0.01).sum() < len(shares)
+
+
 def test_the_chips_behind_it_are_seen(tiny_dataset: Path, filled: Path) -> None:
     """Pitfall 42: who trains on filled train chips may not be judged on what they were, nor the other way round."""
     source, real = ChipSource.open(filled), ChipSource.open(tiny_dataset)
