@@ -40,6 +40,7 @@ CLASSIC: dict[str, tuple[str, Filler]] = {
     "telea": ("Telea", telea),
     "navier-stokes": ("Navier-Stokes", navier_stokes),
 }
+LEVELS = 255.0
 NONE = "none"
 """Instead of a run or a method: do without."""
 
@@ -72,6 +73,20 @@ class Bench:
     unnatural: str
     """Why there is none; empty where there is."""
     warnings: list[str]
+
+    def unit(self, images: Tensor) -> Tensor:
+        """Images on 0 to 1, as they are compared: pictures of 8 bit by their own numbers, others as the network does.
+
+        So figures of pictures are those that anyone gets from files.
+        """
+        if self.own_numbers:
+            return (self.normaliser.stored(IMAGE, images) / LEVELS).clamp(0.0, 1.0)
+        return self.normaliser.unit(IMAGE, images)
+
+    @property
+    def own_numbers(self) -> bool:
+        """True where images are compared by the numbers of the store over 255."""
+        return self.normaliser[IMAGE].dtype == "uint8"
 
     def occluded(self, batch: ChipBatch) -> Tensor:
         """(B, C, y, x) what there is to repair: as the store has it, else white under the mask."""

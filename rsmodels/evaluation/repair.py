@@ -65,7 +65,8 @@ class RepairJudge:
         if bench.task is not None:
             for row in self.rows:
                 row.served = Fed(bench.task.score)
-        self.columns = (OCCLUDED, MASK, *(one.key for one in self.rows[2:]), CLEAN, "difference")
+        self.shown = (OCCLUDED, MASK, *(one.key for one in self.rows[2:]), CLEAN)
+        self.columns = (OCCLUDED, MASK, *(one.title for one in self.rows[2:]), CLEAN, "difference")
         self.hidden: list[float] = []
 
     @property
@@ -84,7 +85,7 @@ class RepairJudge:
     def update(self, batch: ChipBatch) -> dict[str, NDArray[np.float64]]:
         made, valid = self._images(batch), batch.valid[IMAGE]
         hole = batch.values[MASK] > 0.5
-        clean = self.normaliser.unit(IMAGE, made[CLEAN])
+        clean = self.bench.unit(made[CLEAN])
         share = (hole & valid).sum(dim=(1, 2, 3)).double() / valid.sum(dim=(1, 2, 3))
         scores = {"hidden": share.numpy()}
         self.hidden += share.tolist()
@@ -93,7 +94,7 @@ class RepairJudge:
             if row.served is not None and self.bench.task is not None:
                 device = self.trained.device
                 row.served.put((images.to(device), batch.values[self.bench.task.target].to(device)))
-            unit = self.normaliser.unit(IMAGE, images)
+            unit = self.bench.unit(images)
             if self.bench.naturalness is not None:
                 row.natural += self.bench.naturalness.score(unit).tolist()
             if row.key == CLEAN:
@@ -139,6 +140,7 @@ class RepairJudge:
             "naturalness": None if self.bench.naturalness is None else self.bench.naturalness.name,
             "no_naturalness": self.bench.unnatural,
             "against": [{"key": one.key, "title": one.title, "hash": one.hash} for one in self.bench.rivals],
+            "own_numbers": self.bench.own_numbers,
             "range": {
                 "curve": scaling.curve,
                 "low": [value * scaling.scale for value in scaling.low],
@@ -175,7 +177,10 @@ class RepairJudge:
         self, record: Mapping[str, Any], scores: Mapping[str, NDArray[np.float64]], names: Mapping[int, str]
     ) -> list[Section]:
         del names
-        return repair_sections(record, scores, scale_of(record["range"]), self.trained.path)
+        scale = "Pictures of 8 bit are compared by their own numbers over 255."
+        if not record["own_numbers"]:
+            scale = scale_of(record["range"])
+        return repair_sections(record, scores, scale, self.trained.path)
 
     def words(self, scores: Mapping[str, NDArray[np.float64]], place: int) -> str:
         of = {name: float(scores[name][place]) for name in ("hidden", "hole_psnr", "ssim")}
@@ -187,10 +192,10 @@ class RepairJudge:
         image = self.normaliser.field(IMAGE)
         shown = {key: paint(image, values, self.normaliser, valid=valid) for key, values in made.items()}
         shown[MASK] = paint(self.normaliser.field(MASK), batch.values[MASK], self.normaliser)
-        units = [self.normaliser.unit(IMAGE, made[key]) for key in (REPAIRED, CLEAN)]
+        units = [self.bench.unit(made[key]) for key in (REPAIRED, CLEAN)]
         return {
             row: [
-                *(shown[name][row] for name in self.columns[:-1]),
+                *(shown[name][row] for name in self.shown),
                 error_map(units[0][row], units[1][row], valid[row]),
             ]
             for row in rows

@@ -110,7 +110,7 @@ def _over_time(record: Mapping[str, Any], path: Path) -> list[Section]:
             series=(Series(name=title, x=told[name][0], y=told[name][1]),),
             y_label=title,
             half=True,
-            note="Of the chips of the validations.",
+            note="On the chips of its validations, by the scale that it was trained on.",
         )
         for name, title in wanted
         if name in told
