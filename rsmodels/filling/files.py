@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import rasterio
+
 from rsmodels.errors import ModelError
 from rsmodels.filling.folder import (
     FILLED,
@@ -34,6 +36,8 @@ from rsprep.job.places import check_folder
 from rsprep.job.progress import Progress
 
 _MASK = "_mask"
+_CACHE = 256 * 2**20
+"""Bytes of blocks that GDAL holds; its own measure is a share of the machine's memory."""
 _NO_PIXEL_DEPENDS_ON = {
     "input",
     "out",
@@ -109,7 +113,8 @@ def fill_files(settings: InpaintSettings, progress: Progress) -> dict[str, Any]:
             value=listed(str(job.mask) for job in found),
             remedy="check the mask, and --mask-codes where it holds codes",
         )
-    return _work(ready, method, settings, identity, progress)
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE):
+        return _work(ready, method, settings, identity, progress)
 
 
 def jobs(settings: InpaintSettings) -> list[Job]:

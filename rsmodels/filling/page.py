@@ -164,7 +164,7 @@ def _hidden(scene: Scene, box: Box, step: int) -> NDArray[np.bool_]:
     rows, columns = box
     lines = max(1, _STRIP // (columns.stop - columns.start) // step) * step
     strips = [
-        scene.mask.read((slice(row, min(row + lines, rows.stop)), columns))[::step, ::step]
+        scene.mask.read((slice(row, min(row + lines, rows.stop)), columns))[::step, ::step].copy()
         for row in range(rows.start, rows.stop, lines)
     ]
     return np.concatenate(strips)
@@ -177,7 +177,10 @@ def _thinned(path: Path, kind: str, bands: Sequence[int], box: Box, step: int) -
     with opened(path, kind) as file:
         numbers = [band + 1 for band in bands]
         strips = [
-            file.read(numbers, window=Window.from_slices(slice(row, min(row + lines, rows.stop)), columns))
+            # A copy: a view would keep the whole strip.
+            file.read(numbers, window=Window.from_slices(slice(row, min(row + lines, rows.stop)), columns))[
+                :, ::step, ::step
+            ].copy()
             for row in range(rows.start, rows.stop, lines)
         ]
-    return np.concatenate([strip[:, ::step, ::step] for strip in strips], axis=1)
+    return np.concatenate(strips, axis=1)

@@ -20,8 +20,6 @@ from rsprep.files import appearing
 from rsprep.reading.access import gdal_options
 
 BLOCK = 512
-CACHE_MB = 256
-"""Blocks that GDAL holds; its own measure is a share of the machine's memory."""
 Patch = tuple[NDArray[np.bool_], NDArray[Any]]
 """Where a window was filled (y, x), and with what: (band, pixel) in the file's type, pixels in the order of rows."""
 _KEPT = ("deflate", "lzw", "zstd", "lzma", "packbits")
@@ -45,7 +43,7 @@ def write_filled(scene: Scene, out: Path, filled: Path, parts: Iterator[tuple[Bo
     filled.parent.mkdir(parents=True, exist_ok=True)
     with (
         warnings.catch_warnings(),
-        rasterio.Env(**gdal_options(), GDAL_TIFF_INTERNAL_MASK=True, GDAL_CACHEMAX=CACHE_MB),
+        rasterio.Env(**gdal_options(), GDAL_TIFF_INTERNAL_MASK=True),
         appearing(filled) as partial_mask,
         appearing(out) as partial,
     ):
