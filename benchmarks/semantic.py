@@ -12,7 +12,9 @@ forward and backward
     the generator alone, in training.
 step
     what the trainer does: ``SemanticTask`` with hinge loss and feature matching, fused Adam; without perceptual loss.
-    CSEBGAN's has no conductor here, so that the difference is the generator's; csebgan+conductor is the paper's.
+    CSEBGAN's has no conductor here, so that the difference is the generator's; csebgan+conductor is the paper's, and
+    csebgan+PRESET an ablation of it (without-sharing, without-conductor, frozen-conductor, without-real,
+    without-discriminator): what each part of a step costs.
 
 bf16 is autocast with channels-last memory. Label maps have regions some 16 pixels across. Every measurement is a
 process of its own, which keeps freed memory and takes a step first; contestants take turns, and medians are shown.
@@ -104,14 +106,17 @@ def made(system: str, given: argparse.Namespace) -> tuple[Any, Any]:
     from rsmodels.data.batch import ChipBatch, ChipKey
     from rsmodels.data.fields import Field
     from rsmodels.data.normalise import Normaliser, Scaling
+    from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
+    from rsmodels.tasks.frozen import FrozenSegmenter, Helpers
     from rsmodels.tasks.models import model, resolve
 
-    name, _, conducted = system.partition("+")
+    name, _, variant = system.partition("+")
     values: dict[str, Any] = {"model": name, "data": ["x"], "out": "x", "steps": 1, "perceptual": {"weight": 0.0}}
     values |= {key: {"width": given.width} for key in ("network", "discriminator")}
-    settings = resolve(
-        {**values, "conductor": {"kind": "joint" if conducted else "none", "network": {"width": given.width}}}
-    )
+    values["conductor"] = {"network": {"width": given.width}} | ({} if variant else {"kind": "none"})
+    if variant not in ("", "conductor"):
+        values["preset"] = variant
+    settings = resolve(values)
     names = tuple(map(str, range(BANDS)))
     classes = tuple(f"class {number}" for number in range(CLASSES))
     image = Field(name="image", variable="s2", kind="optical", bands=names)
@@ -121,7 +126,10 @@ def made(system: str, given: argparse.Namespace) -> tuple[Any, Any]:
     )
     codes = Scaling(field=land, dtype="uint8", fill=255, nodata=255, low=(0,), high=(1,))
     normaliser = Normaliser(scalings={"image": optical, "landcover": codes})
-    task = model(name).build(settings, normaliser, given.size, None)
+    guide = None
+    if variant == "frozen-conductor":
+        guide = FrozenSegmenter(RsUNet(BANDS, CLASSES, RsUNetNetwork(width=given.width)), normaliser, normaliser)
+    task = model(name).build(settings, normaliser, given.size, Helpers(conductor=guide))
     coarse = torch.rand(given.batch, CLASSES + 1, given.size // 16, given.size // 16)
     labels = F.interpolate(coarse, size=(given.size, given.size), mode="bilinear").argmax(1)
     valid = torch.ones(given.batch, 1, given.size, given.size, dtype=torch.bool)
@@ -202,14 +210,14 @@ def take_turns(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 def report(precision: str, runs: list[dict[str, Any]]) -> None:
     """Print medians, and how many times as long as the first system each takes."""
-    print(f"\n{precision:18}" + "".join(f"{title:>22} {'÷':>5}" for title in MEASURES.values()) + f"{'M weights':>11}")
+    print(f"\n{precision:31}" + "".join(f"{title:>22} {'÷':>5}" for title in MEASURES.values()) + f"{'M weights':>11}")
     base: dict[str, float] = {}
     for system in dict.fromkeys(run["system"] for run in runs):
         mine = [run for run in runs if run["system"] == system]
         middle = {name: statistics.median(run[name] for run in mine) for name in MEASURES}
         base = base or middle
         cells = "".join(f"{middle[name]:22.0f} {middle[name] / base[name]:5.2f}" for name in MEASURES)
-        print(f"{system:18}{cells}{mine[0]['parameters']:11.1f}")
+        print(f"{system:31}{cells}{mine[0]['parameters']:11.1f}")
 
 
 if __name__ == "__main__":
