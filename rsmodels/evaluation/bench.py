@@ -6,7 +6,7 @@ the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,8 @@ from rsmodels.evaluation.diversity import evenly
 from rsmodels.evaluation.judges import IMAGE
 from rsmodels.evaluation.lineage import judge_learned, seen_before
 from rsmodels.evaluation.settings import EvaluateSettings
-from rsmodels.filling.classic import navier_stokes, telea
+from rsmodels.filling.method import CLASSIC
+from rsmodels.filling.tiles import Filler
 from rsmodels.generators.inpainting_settings import MASK, InpaintSettings
 from rsmodels.metrics.naturalness import Naturalness, grey_of
 from rsmodels.nets.inpainting import composite, hidden
@@ -34,12 +35,7 @@ from rsmodels.training.helpers import TASK, frozen_task, targets
 from rsmodels.training.load import Trained, load
 
 OCCLUDED = "occluded"
-Filler = Callable[[Tensor, Tensor], Tensor]
-"""Images (B, C, y, x) and mask (B, 1, y, x) to repaired images."""
-CLASSIC: dict[str, tuple[str, Filler]] = {
-    "telea": ("Telea", telea),
-    "navier-stokes": ("Navier-Stokes", navier_stokes),
-}
+TITLES = {"telea": "Telea", "navier-stokes": "Navier-Stokes"}
 LEVELS = 255.0
 NONE = "none"
 """Instead of a run or a method: do without."""
@@ -164,8 +160,7 @@ def _task_run(trained: Trained, settings: EvaluateSettings) -> Trained | None:
 
 def _rival(name: str, trained: Trained, source: ChipSource, settings: EvaluateSettings, warnings: list[str]) -> Rival:
     if name in CLASSIC:
-        title, fill = CLASSIC[name]
-        return Rival(key=name, title=title, fill=fill)
+        return Rival(key=name, title=TITLES[name], fill=CLASSIC[name])
     if not Path(name).exists():
         raise ModelError(
             "no-such-filler",

@@ -15,14 +15,13 @@ from rsmodels.data.fields import Field as ChipField
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.scenes import SCENE
 from rsmodels.data.source import ChipSource, field
-from rsmodels.losses import cross_entropy
 from rsmodels.metrics.scenes import scene_figures
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.nets.scene_vgg import SceneVgg, SceneVggNetwork
 from rsmodels.report.pictures import paint
 from rsmodels.report.verdicts import verdict
-from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
-from rsmodels.tasks.segmentation import class_weights
+from rsmodels.tasks.base import Kind, Rows
+from rsmodels.tasks.labelling import LabellingTask
 from rsmodels.tasks.settings import Loading, Optimiser, RunSettings
 
 IMAGE = "image"
@@ -48,39 +47,18 @@ class ClassificationSettings(RunSettings):
         return (field(source, IMAGE, self.image, self.bands), field(source, SCENE, self.scene))
 
 
-class ClassificationTask:
+class ClassificationTask(LabellingTask):
     """A classifier, from an image to the class of the scene."""
 
     kind: Kind = "classification"
-    main = "network"
     headline: tuple[str, Literal["higher", "lower"]] = ("accuracy", "higher")
 
     def __init__(self, settings: ClassificationSettings, normaliser: Normaliser, network: SceneVgg) -> None:
-        self.settings = settings
-        self.normaliser = normaliser
-        self.fields = (normaliser.field(IMAGE), normaliser.field(SCENE))
-        self.classes = normaliser.field(SCENE).classes
-        self.networks = nn.ModuleDict({"network": network})
-        self.phases = (Phase(name="network", networks=("network",), optimiser=settings.optimiser),)
-        self.weights = class_weights(settings.class_weights, normaliser.class_counts(SCENE))
+        super().__init__(settings, normaliser, network, SCENE)
 
-    def begin(self, networks: Networks, batch: ChipBatch) -> Tensor:
-        """Logits (B, K)."""
-        logits: Tensor = networks["network"](batch.values[IMAGE])
-        return logits
-
-    def loss(self, phase: str, networks: Networks, batch: ChipBatch, state: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy over chips that have both an image and a class."""
-        weights = None if self.weights is None else self.weights.to(state.device)
-        entropy = cross_entropy(state, seen_scenes(batch), weights)
-        return entropy, {"cross_entropy": entropy}
-
-    def predict(self, network: nn.Module, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
-        """Logits (B, K), with the running statistics of training."""
-        del noise  # it draws none
-        with in_mode(network, training=False):
-            logits: Tensor = network(batch.values[IMAGE])
-        return logits.float()
+    def seen(self, batch: ChipBatch) -> Tensor:
+        """See :func:`seen_scenes`."""
+        return seen_scenes(batch)
 
     def score(self, network: nn.Module, batches: Iterable[ChipBatch]) -> dict[str, float]:
         """Accuracy over all chips, its mean over the classes, and the share of each class that is found."""

@@ -135,32 +135,46 @@ class Frozen(nn.Module):
         return found
 
 
-class FrozenSegmenter(Frozen):
+class FrozenLabeller(Frozen):
+    """A trained network that tells classes apart, of pixels or of whole images, given (B, C, y, x)."""
+
+    target: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that it tells apart."""
+        return self.theirs.field(self.target).classes
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, K, ...)."""
+        logits: Tensor = self.network(self.translated(images))
+        return logits
+
+    def loss(self, images: Tensor, target: Tensor) -> Tensor:
+        """Mean cross-entropy where the class is known; `target` (B, ...) class indices."""
+        return cross_entropy(self(images), target)
+
+    def score(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """Figures of all pairs together, by one confusion matrix."""
+        confusion = Confusion(len(self.classes), ignore=IGNORE)
+        for images, target in pairs:
+            confusion.update(self(images).argmax(1), target)
+        return self.figures(confusion)
+
+    def figures(self, confusion: Confusion) -> dict[str, float]:
+        """What is told of a confusion matrix."""
+        raise NotImplementedError
+
+
+class FrozenSegmenter(FrozenLabeller):
     """A trained segmenter, given images as a generator makes them: (B, C, y, x) in that one's scale of -1 to 1."""
 
     network: Segmenter
     target = LABEL
     headline = "miou"
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes that it tells apart."""
-        return self.theirs.field(LABEL).classes
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, K, y, x)."""
-        logits: Tensor = self.network(self.translated(images))
-        return logits
-
-    def loss(self, images: Tensor, target: Tensor) -> Tensor:
-        """Mean cross-entropy of the labelled pixels; `target` (B, y, x) class indices."""
-        return cross_entropy(self(images), target)
-
-    def score(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-        """mIoU, frequency-weighted IoU and accuracy over all pixels of all pairs."""
-        confusion = Confusion(len(self.classes), ignore=IGNORE)
-        for images, target in pairs:
-            confusion.update(self(images).argmax(1), target)
+    def figures(self, confusion: Confusion) -> dict[str, float]:
+        """mIoU, frequency-weighted IoU and accuracy over all pixels."""
         found = confusion.compute()
         return {name: float(found[name]) for name in ("miou", "fwiou", "accuracy")}
 

@@ -14,14 +14,13 @@ from rsmodels.data.fields import IGNORE
 from rsmodels.data.fields import Field as ChipField
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.source import ChipSource, field
-from rsmodels.errors import ModelError
-from rsmodels.losses import cross_entropy
 from rsmodels.metrics.segmentation import Confusion
 from rsmodels.nets.hrnet import HrNetNetwork
 from rsmodels.nets.rs_unet import RsUNetNetwork
 from rsmodels.nets.segmenter import Segmenter
 from rsmodels.report.pictures import paint
-from rsmodels.tasks.base import Kind, Networks, Phase, Rows, in_mode
+from rsmodels.tasks.base import Kind, Rows
+from rsmodels.tasks.labelling import LabellingTask
 from rsmodels.tasks.settings import Optimiser, RunSettings
 
 IMAGE, LABEL = "image", "label"
@@ -57,39 +56,18 @@ class HrNetSettings(SegmenterSettings):
     network: HrNetNetwork = HrNetNetwork()
 
 
-class SegmentationTask:
+class SegmentationTask(LabellingTask):
     """A segmentation network, from an image to classes."""
 
     kind: Kind = "segmentation"
-    main = "network"
     headline: tuple[str, Literal["higher", "lower"]] = ("miou", "higher")
 
     def __init__(self, settings: SegmenterSettings, normaliser: Normaliser, network: Segmenter) -> None:
-        self.settings = settings
-        self.normaliser = normaliser
-        self.fields = (normaliser.field(IMAGE), normaliser.field(LABEL))
-        self.classes = normaliser.field(LABEL).classes
-        self.networks = nn.ModuleDict({"network": network})
-        self.phases = (Phase(name="network", networks=("network",), optimiser=settings.optimiser),)
-        self.weights = class_weights(settings.class_weights, normaliser.class_counts(LABEL))
+        super().__init__(settings, normaliser, network, LABEL)
 
-    def begin(self, networks: Networks, batch: ChipBatch) -> Tensor:
-        """Logits (B, K, y, x)."""
-        logits: Tensor = networks["network"](batch.values[IMAGE])
-        return logits
-
-    def loss(self, phase: str, networks: Networks, batch: ChipBatch, state: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy over pixels that have both an image and a class."""
-        weights = None if self.weights is None else self.weights.to(state.device)
-        entropy = cross_entropy(state, seen_labels(batch), weights)
-        return entropy, {"cross_entropy": entropy}
-
-    def predict(self, network: nn.Module, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
-        """Logits (B, K, y, x), with the running statistics of training."""
-        del noise  # it draws none
-        with in_mode(network, training=False):
-            logits: Tensor = network(batch.values[IMAGE])
-        return logits.float()
+    def seen(self, batch: ChipBatch) -> Tensor:
+        """See :func:`seen_labels`."""
+        return seen_labels(batch)
 
     def score(self, network: nn.Module, batches: Iterable[ChipBatch]) -> dict[str, float]:
         """mIoU, frequency-weighted IoU and accuracy over all pixels, and the IoU of each class."""
@@ -120,33 +98,3 @@ class SegmentationTask:
 def seen_labels(batch: ChipBatch) -> Tensor:
     """(B, y, x) class indices; unknown where the image has no data, too: nothing could be learned there."""
     return torch.where(batch.valid[IMAGE][:, 0], batch.values[LABEL], IGNORE)
-
-
-def class_weights(how: str | tuple[float, ...], counts: object) -> Tensor | None:
-    """One weight a class, mean 1 over the classes that occur; classes that never occur weigh nothing.
-
-    Parameters
-    ----------
-    how : none, balanced, root, or the weights themselves.
-    counts : (K,) pixels of each class in the training chips.
-
-    Raises
-    ------
-    ModelError : ``bad-class-weights`` if there is not one for each class.
-    """
-    if how == "none":
-        return None
-    pixels = torch.as_tensor(counts, dtype=torch.float64)
-    if not isinstance(how, str):
-        if len(how) != len(pixels) or min(how) < 0 or max(how) <= 0:
-            raise ModelError(
-                "bad-class-weights",
-                f"there is one weight, at least 0, for each of {len(pixels)} classes",
-                value=", ".join(map(str, how)),
-                remedy="give as many, or balanced",
-            )
-        return torch.tensor(how, dtype=torch.float32)
-    present = pixels > 0
-    weights = torch.zeros_like(pixels)
-    weights[present] = (pixels.sum() / pixels[present]) ** (1.0 if how == "balanced" else 0.5)
-    return (weights / weights[present].mean()).float()

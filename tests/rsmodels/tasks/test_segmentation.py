@@ -15,8 +15,9 @@ from rsmodels.data.normalise import Normaliser
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.tasks.base import Networks
+from rsmodels.tasks.labelling import class_weights
 from rsmodels.tasks.models import model, resolve
-from rsmodels.tasks.segmentation import SegmentationTask, class_weights, seen_labels
+from rsmodels.tasks.segmentation import SegmentationTask, seen_labels
 from rsmodels.tasks.settings import Schedule
 from rsmodels.training.schedule import factor, seed_step, set_rate
 
