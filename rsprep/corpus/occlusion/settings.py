@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rsprep.corpus.settings import CorpusSettings
 from rsprep.masks.occlusion import Bounds, Placing
@@ -58,6 +58,11 @@ class OccludeSettings(CorpusSettings):
     )
     tries: int = Field(20, ge=1, le=1000, description="draws of mask, place and cloud before a chip is given up")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="another seed draws differently")
+
+    @field_validator("fill", mode="before")
+    @classmethod
+    def _one_number(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -261,7 +261,7 @@ def test_floats_without_data_are_nan(tmp_path: Path) -> None:
     values[0, :5] = -9999
     (tmp_path / "scenes").mkdir()
     tiff(tmp_path / "scenes" / "a.tif", values, nodata=-9999)
-    chips = rsprep.open(run(tmp_path, tmp_path / "scenes", masks, bands="any", fill=[2.5]).dataset)
+    chips = rsprep.open(run(tmp_path, tmp_path / "scenes", masks, bands="any", fill=2.5).dataset)
     clean, occluded, mask = (chips[name][0].to_numpy() for name in ("clean", "occluded", "mask"))
     assert np.isnan(clean[0, :5]).all()
     assert np.isnan(occluded[0, :5]).all()
