@@ -1,10 +1,11 @@
-"""Recall and average precision against slow references, and scikit-learn where it is installed."""
+"""Recall and average precision against slow references and scikit-learn."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 
 from rsmodels.metrics.retrieval import average_precision, first_ranks, retrieval_figures, same_places
 
@@ -32,13 +33,12 @@ def test_average_precision_is_that_of_the_reference(digits: int) -> None:
 
 
 def test_average_precision_is_that_of_scikit_learn() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)
     scores, relevant = rng.normal(size=(20, 15)).round(1), rng.random((20, 15)) < 0.3
     relevant[:, 3] = True
     found = average_precision(torch.from_numpy(scores), torch.from_numpy(relevant)).numpy()
     assert found == pytest.approx(
-        [metrics.average_precision_score(truth, row) for truth, row in zip(relevant, scores, strict=True)]
+        [average_precision_score(truth, row) for truth, row in zip(relevant, scores, strict=True)]
     )
 
 
