@@ -53,7 +53,8 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "coarse-downs-4": {"coarse_critic": {"downs": 4}},
     "refined-downs-4": {"refined_critic": {"downs": 4}},
     "dcgan": {"coarse_critic": {"kind": "dcgan"}},
-    "geolocation": {"task": {"weight": 1.2}},
+    # a panorama that is turned or mirrored without its place shows another one
+    "geolocation": {"task": {"weight": 1.2}, "augment": {"turn": False}},
     "lsgan": {"losses": {"adversarial": "lsgan"}},
 }
 """Tables I (baseline_b, no MaskMix), IV (λ), V (α₁, α₂), VI, VII (discriminators) and VIII (AugMix) of the paper."""
