@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
 
 from rsmodels.errors import ModelError
 from rsmodels.nets.encoder_decoder import DIVISOR, EncoderDecoder, EncoderDecoderNetwork
+from rsmodels.nets.layers import continued
 from rsmodels.nets.rs_unet import RsUNet, RsUNetNetwork
 
 HIDDEN: Final = 1.0
@@ -106,12 +106,7 @@ def prepared(images: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, tuple[int, i
         )
     mask = mask.to(images.dtype)
     seen = hidden(images, mask)
-    down, right = (-side % DIVISOR for side in size)
-    if not down and not right:
-        return seen, mask, size
-    # a side shorter than what is missing has not enough to reflect
-    how = "reflect" if down < size[0] and right < size[1] else "replicate"
-    return F.pad(seen, (0, right, 0, down), how), F.pad(mask, (0, right, 0, down), how), size
+    return continued(seen, DIVISOR), continued(mask, DIVISOR), size
 
 
 def _cut(made: Tensor, size: tuple[int, int]) -> Tensor:

@@ -46,6 +46,23 @@ def refuse_odd(height: int, width: int, *, divisor: int, least: int, what: str) 
         )
 
 
+def continued(images: Tensor, divisor: int) -> Tensor:
+    """Images (..., y, x) whose sides are multiples of `divisor`: continued by reflection, down and to the right."""
+    height, width = images.shape[-2:]
+    down, right = -height % divisor, -width % divisor
+    if not down and not right:
+        return images
+    # a side shorter than what is missing has not enough to reflect
+    how = "reflect" if down < height and right < width else "replicate"
+    return nn.functional.pad(images, (0, right, 0, down), how)
+
+
+def same_conv(before: int, after: int, size: int, *, bias: bool = True) -> nn.Module:
+    """A convolution of stride 1 with a kernel of even `size` that keeps an image's size: such a one has no middle."""
+    less, more = (size - 1) // 2, size // 2
+    return nn.Sequential(nn.ZeroPad2d((less, more, less, more)), nn.Conv2d(before, after, size, bias=bias))
+
+
 def levels(chip_px: int, downs: int, *, most: int = 8, least: int = 3, what: str) -> int:
     """How often a network halves a chip: `downs`, or as often as it goes, at most `most` times.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rsmodels.errors import ModelError
 from rsmodels.nets.conditions import Condition, concatenated, total_channels
-from rsmodels.nets.layers import refuse_odd, spectral, start_small
+from rsmodels.nets.layers import refuse_odd, same_conv, spectral, start_small
 from rsmodels.nets.norm import BatchNorm2d
 from rsprep.settings import Section
 
@@ -96,6 +96,6 @@ class PatchDiscriminator(nn.Module):
         return nn.Sequential(*layers, nn.LeakyReLU(0.2))
 
     def _conv(self, before: int, after: int, stride: int, *, bias: bool) -> nn.Module:
-        if stride == 1 and self.settings.padding == "same":  # a window of 4 pixels has no middle one
-            return nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(before, after, 4, 1, 0, bias=bias))
+        if stride == 1 and self.settings.padding == "same":
+            return same_conv(before, after, 4, bias=bias)
         return nn.Conv2d(before, after, 4, stride, 1, bias=bias)
