@@ -33,7 +33,7 @@ FLOORS = [
 
 MODEL_FLOORS = [
     {"rsmodels.errors", "rsmodels.records"},
-    {"rsmodels.data", "rsmodels.nets", "rsmodels.metrics", "rsmodels.losses"},
+    {"rsmodels.data", "rsmodels.nets", "rsmodels.metrics", "rsmodels.losses", "rsmodels.lab"},
     {"rsmodels.report"},
     {"rsmodels.generators", "rsmodels.tasks"},
     {"rsmodels.training"},

@@ -31,6 +31,8 @@ class Normalise(Section):
     )
     low: float = Setting(0.1, ge=0, lt=50, description="percentile of a band's train pixels that becomes -1")
     high: float = Setting(99.9, gt=50, le=100, description="percentile that becomes 1")
+    together: bool = Setting(False, description="one range for all bands of an image, so that its colours stay")
+    whole: bool = Setting(False, description="8-bit images run from 0 to 255, whatever is in them")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +205,7 @@ class _Percentiles(_Meter):
         self.floats = dtype.kind == "f"
         self.nodata = nodata
         self.shares = (how.low / 100, how.high / 100)
+        self.together = how.together
         if dtype.itemsize > 2 and not self.floats:
             raise ModelError(
                 "wide-integers",
@@ -243,7 +246,19 @@ class _Percentiles(_Meter):
         if self.floats:
             step = (self.greatest - self.least) / (_BINS - 1)
             low, high = self.least + low * step, self.least + high * step
+        if self.together:
+            low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
         return low, np.where(high > low, high, low + 1.0)
+
+
+class _Whole(_Meter):
+    """All that 8 bits hold, in every band; nothing has to be read for it."""
+
+    def __init__(self, bands: int) -> None:
+        self.bands = bands
+
+    def range(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.zeros(self.bands), np.full(self.bands, float(np.iinfo(np.uint8).max))
 
 
 def _require_pixels(name: str, counts: NDArray[Any]) -> None:
@@ -260,6 +275,8 @@ def _meter(field: Field, source: ChipSource, how: Normalise) -> _Meter:
     bands = len(field.bands or (0,))
     if field.kind == "optical":
         bare = bare_scaling(field, source)
+        if how.whole and bare.dtype == "uint8":
+            return _Whole(bands)
         return _Percentiles(bands, np.dtype(bare.dtype), bare.nodata, how)
     if field.kind in ("classes", "scene"):
         return _Classes(field.codes)

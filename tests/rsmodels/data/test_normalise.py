@@ -319,3 +319,25 @@ def test_a_normaliser_is_for_what_it_was_fitted_for(source: ChipSource, normalis
     others = tuple(scaled if one.name == "s2" else one for one in source.schema.variables)
     with pytest.raises(ModelError, match="model/unlike-data-sets"):
         normaliser.check(image, [replace(source, schema=replace(source.schema, variables=others))])
+
+
+def test_one_range_for_all_bands_keeps_colours(source: ChipSource) -> None:
+    image = field(source, "image")
+    apart, one = (
+        Normaliser.fit([source], [image], how=Normalise(curve="linear", together=together))["image"]
+        for together in (False, True)
+    )
+    assert len(set(apart.low)) > 1
+    assert set(one.low) == {min(apart.low)}
+    assert set(one.high) == {max(apart.high)}
+
+
+def test_eight_bit_images_can_run_over_all_levels(source: ChipSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    how = Normalise(curve="linear", whole=True)
+    image = field(source, "image")
+    wide = Normaliser.fit([source], [image], how=how)["image"]
+    assert wide == Normaliser.fit([source], [image], how=Normalise(curve="linear"))["image"]
+    bare = replace(wide, dtype="uint8", nodata=None)
+    monkeypatch.setattr("rsmodels.data.fit.bare_scaling", lambda field, source: bare)
+    found = Normaliser.fit([source], [image], how=how)["image"]
+    assert (set(found.low), set(found.high)) == ({0.0}, {255.0})
