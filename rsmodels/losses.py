@@ -40,11 +40,17 @@ def gan_loss(logits: Tensor, real: bool, kind: GanKind = "bce", *, for_generator
 
 def masked_l1(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Mean |pred - target| of (B, C, y, x), over pixels with valid (B, 1, y, x); 0 where there are none."""
-    apart = (pred.float() - target.float()).abs()
-    if valid is None:
-        return apart.mean()
-    weight = valid.float()
-    return _mean((apart * weight).sum(), weight.sum() * pred.shape[1])
+    return _over_valid((pred.float() - target.float()).abs(), valid)
+
+
+def masked_l2(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Mean (pred - target)², as :func:`masked_l1`."""
+    return _over_valid((pred.float() - target.float()).square(), valid)
+
+
+def masked_huber(pred: Tensor, target: Tensor, valid: Tensor | None = None, *, delta: float = 1.0) -> Tensor:
+    """Mean Huber loss, as :func:`masked_l1`: d²/2 where the difference d is below `delta`, else delta·d - delta²/2."""
+    return _over_valid(F.huber_loss(pred.float(), target.float(), reduction="none", delta=delta), valid)
 
 
 def feature_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
@@ -108,6 +114,14 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Kullback-Leibler divergence of normals (B, z) from the standard normal: sum over z, mean over the batch."""
     mean, log_variance = mean.float(), log_variance.float()
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
+
+
+def _over_valid(apart: Tensor, valid: Tensor | None) -> Tensor:
+    """Mean of (B, C, y, x) over pixels with valid (B, 1, y, x); 0 where there are none."""
+    if valid is None:
+        return apart.mean()
+    weight = valid.float()
+    return _mean((apart * weight).sum(), weight.sum() * apart.shape[1])
 
 
 def _mean(total: Tensor, count: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ MODELS = (
     "pix2pix",
     "inpaint",
     "inpaint-unet",
+    "bmmaenet",
     "segmentation",
     "hrnet",
     "classification",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -10,6 +10,20 @@ Kind = Literal["optical", "radar", "terrain", "classes", "mask", "scene", "place
 """A ``scene`` is one class a chip, and a ``place`` says which ground it shows; all others have pixels."""
 IGNORE = 255
 """Class index of pixels, and of scenes, whose class is unknown."""
+
+
+_VISIBLE = (("B04", "B03", "B02"), ("red", "green", "blue"), ("R", "G", "B"))
+"""Names that red, green and blue go by."""
+
+
+def visible(bands: Sequence[str] | None) -> tuple[int, int, int] | None:
+    """Positions of red, green and blue among `bands`, by their names; None where they are not all there."""
+    found = tuple(bands or ())
+    for names in _VISIBLE:
+        if set(names) <= set(found):
+            red, green, blue = (found.index(name) for name in names)
+            return red, green, blue
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.evaluation.bench import Bench
 from rsmodels.evaluation.classifier import ClassifierJudge
+from rsmodels.evaluation.colorizer import ColorizerJudge
 from rsmodels.evaluation.columns import gains_of
 from rsmodels.evaluation.diversity import Draws
 from rsmodels.evaluation.drawing import Drawing
@@ -77,6 +78,8 @@ def judge_of(
         return ClassifierJudge(trained), None
     if trained.kind == "retrieval":
         return RetrieverJudge(trained, source, source.of_split(settings.split), read), None
+    if trained.kind == "colorization":
+        return ColorizerJudge(trained), None
     return _of_generator(trained, source, segmenter, settings, read, names, colours)
 
 

@@ -54,7 +54,8 @@ def _colourfulness(image: Tensor, ok: Tensor) -> Tensor:
         middle = _mean(opponent, ok)
         spread = spread + _mean((opponent - middle[:, None, None]) ** 2, ok)
         mean = mean + middle**2
-    return spread.sqrt() + 0.3 * mean.sqrt()
+    found: Tensor = spread.sqrt() + 0.3 * mean.sqrt()
+    return found
 
 
 def _mean(values: Tensor, ok: Tensor) -> Tensor:

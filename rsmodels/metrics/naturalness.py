@@ -20,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmodels.data.fields import visible
 from rsmodels.errors import ModelError
 
 PATCH: Final = 96
@@ -30,7 +31,6 @@ SHARP: Final = 0.75
 FEATURES: Final = 36
 FEWEST: Final = 2 * FEATURES
 """Patches that a Gaussian of so many numbers is fitted on, at least."""
-COLOURS: Final = (("red", "green", "blue"), ("R", "G", "B"), ("B04", "B03", "B02"))
 GREY: Final = (0.299, 0.587, 0.114)
 """Red, green and blue of luminance (ITU-R BT.601)."""
 _SHIFTS: Final = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -40,11 +40,10 @@ _SHAPES: Final = torch.arange(0.2, 10.0005, 0.001, dtype=torch.float64)
 
 def grey_of(bands: Sequence[str] | None) -> tuple[float, ...]:
     """Weights of the bands of an image for its grey picture: luminance where there are red, green and blue."""
-    names = tuple(bands or ("",))
-    for colours in COLOURS:
-        if set(colours) <= set(names):
-            return tuple(GREY[colours.index(name)] if name in colours else 0.0 for name in names)
-    return (1 / len(names),) * len(names)
+    count, colours = len(bands or ("",)), visible(bands)
+    if colours is None:
+        return (1 / count,) * count
+    return tuple(GREY[colours.index(place)] if place in colours else 0.0 for place in range(count))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from rsmodels.data.fields import Field
 from rsmodels.data.normalise import Normaliser
 from rsmodels.tasks.settings import Optimiser
 
-Kind = Literal["generator", "segmentation", "classification", "retrieval", "inpainting"]
+Kind = Literal["generator", "segmentation", "classification", "retrieval", "inpainting", "colorization"]
 Rgb = NDArray[np.uint8]
 Rows = list[tuple[str, list[Rgb]]]
 """Caption and pictures of each row of a sample sheet."""

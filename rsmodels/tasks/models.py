@@ -13,6 +13,8 @@ from rsmodels.data.normalise import Normaliser
 from rsmodels.data.scenes import SCENE
 from rsmodels.errors import ModelError
 from rsmodels.generators.base import IMAGE, conditions_of
+from rsmodels.generators.colorization import CHANNELS, ColorizationTask
+from rsmodels.generators.colorization_settings import ColorizationSettings
 from rsmodels.generators.gan import GanTask
 from rsmodels.generators.inpainting import InpaintTask
 from rsmodels.generators.inpainting_settings import CoarseToFineSettings, InpaintSettings, InpaintUNetSettings
@@ -27,6 +29,7 @@ from rsmodels.generators.semantic_settings import (
     VspadeSettings,
 )
 from rsmodels.generators.settings import GanSettings, GeneratorSettings, Pix2PixSettings, RsSpadeSettings
+from rsmodels.nets.bmmaenet import BmmaeNet
 from rsmodels.nets.clade import CladeGenerator
 from rsmodels.nets.csebgan import CsebganGenerator
 from rsmodels.nets.hrnet import HrNet
@@ -117,6 +120,11 @@ def _inpainting(network: Callable[[int, Any], nn.Module]) -> Build:
     return build
 
 
+def _colouring(settings: ColorizationSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None) -> Task:
+    """A network that gives grey images their colours."""
+    return ColorizationTask(settings, normaliser, BmmaeNet(CHANNELS, settings.network))
+
+
 def _classification(
     settings: ClassificationSettings, normaliser: Normaliser, chip_px: int, helpers: Helpers | None
 ) -> Task:
@@ -143,6 +151,7 @@ MODELS: Mapping[str, Model] = {
     "pix2pixhd": Model(settings=Pix2PixHDSettings, build=_painted(Pix2PixHDGenerator), title="pix2pixHD"),
     "inpaint": Model(settings=CoarseToFineSettings, build=_inpainting(CoarseToFine), title="coarse-to-fine inpainting"),
     "inpaint-unet": Model(settings=InpaintUNetSettings, build=_inpainting(InpaintUNet), title="U-Net inpainting"),
+    "bmmaenet": Model(settings=ColorizationSettings, build=_colouring, title="BMMAENet"),
     "segmentation": Model(settings=SegmentationSettings, build=_segmenting(RsUNet), title="RS-UNet"),
     "hrnet": Model(settings=HrNetSettings, build=_segmenting(HrNet), title="HRNet"),
     "retrieval": Model(settings=RetrievalSettings, build=_matching, title="LPN"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rsmodels.tasks.colorization_presets import COLORIZE
 from rsmodels.tasks.inpainting_presets import INPAINT, INPAINT_UNET
 from rsmodels.tasks.scene_presets import SCENES
 
@@ -123,6 +124,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "clade": _compared(),
     "inade": _compared(),
     "pix2pixhd": _compared(),
+    "bmmaenet": COLORIZE,
     "inpaint": INPAINT,
     "inpaint-unet": INPAINT_UNET,
     "segmentation": {

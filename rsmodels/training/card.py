@@ -25,6 +25,7 @@ _USES = {
     "classification": "Tells which kind of scene a chip shows (`rsmodels evaluate`).",
     "retrieval": "Finds the place that a view was taken at among views from above (`rsmodels evaluate`).",
     "inpainting": "Fills what a mask hides, such as clouds (`rsmodels inpaint`); what it fills in was never observed.",
+    "colorization": "Gives grey images colours (`rsmodels colorize`); they are likely ones, and were never observed.",
 }
 
 

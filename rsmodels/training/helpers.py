@@ -11,7 +11,7 @@ from typing import cast
 
 from torch import nn
 
-from rsmodels.data.fields import Field
+from rsmodels.data.fields import Field, visible
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.source import ChipSource, field
 from rsmodels.errors import ModelError
@@ -36,8 +36,6 @@ FROZEN: Mapping[Kind, Callable[..., TaskNetwork]] = {
     "retrieval": FrozenRetriever,
 }
 """The same network, frozen."""
-COLOURS = (("B04", "B03", "B02"), ("red", "green", "blue"), ("R", "G", "B"))
-"""Names that red, green and blue go by."""
 
 
 def find_helpers(settings: RunSettings, fields: Sequence[Field]) -> dict[str, Trained]:
@@ -187,10 +185,9 @@ def _rgb(told: tuple[int, int, int] | None, image: Field) -> tuple[int, int, int
     bands = image.bands or ()
     if told is not None and max(told) < len(bands) and min(told) >= 0:
         return told
-    for names in COLOURS:
-        if told is None and set(names) <= set(bands):
-            red, green, blue = (bands.index(name) for name in names)
-            return red, green, blue
+    found = visible(bands) if told is None else None
+    if found is not None:
+        return found
     raise ModelError(
         "no-colours",
         f"VGG looks at red, green and blue, which are not found among {', '.join(bands) or 'the bands'}",

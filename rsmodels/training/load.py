@@ -18,6 +18,7 @@ from rsmodels.data.lineage import FILE_NAME as SEEN
 from rsmodels.data.lineage import Seen
 from rsmodels.data.normalise import Normaliser
 from rsmodels.errors import ModelError
+from rsmodels.generators.colorization import ColorizationTask
 from rsmodels.generators.inpainting import InpaintTask
 from rsmodels.nets.inpainting import Inpainted, composite
 from rsmodels.nets.noise import NoiseForm
@@ -34,6 +35,7 @@ _CALLED: Mapping[Kind, str] = {
     "classification": "a classifier",
     "retrieval": "a retriever",
     "inpainting": "an inpainter",
+    "colorization": "a colorizer",
 }
 
 
@@ -124,6 +126,21 @@ class Trained:
         """
         self.require("retrieval")
         return self._predict(batch)
+
+    def colorize(self, batch: ChipBatch) -> Tensor:
+        """(B, 3, y, x) float32 on the CPU, normalised: red, green and blue of what each chip is without them.
+
+        Raises
+        ------
+        ModelError : ``not-a-colorizer``.
+        """
+        self.require("colorization")
+        return self._predict(batch)
+
+    def grey(self, batch: ChipBatch) -> Tensor:
+        """(B, 1, y, x) of -1 to 1: what a colorizer starts from; raises as :meth:`colorize`."""
+        self.require("colorization")
+        return cast(ColorizationTask, self.task).grey(batch)
 
     @torch.no_grad()
     def inpaint(self, images: Tensor, mask: Tensor) -> Tensor:

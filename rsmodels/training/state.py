@@ -13,7 +13,10 @@ from torch.optim import Optimizer
 
 
 class Average:
-    """Running average of a network's weights (EMA); buffers such as batch norm's statistics are copied.
+    """Running average of a network's weights (EMA), and of what batch norm keeps.
+
+    Statistics of the newest weights are not those of their average: where weights move fast, a network with the one
+    and the other makes images that are off by a whole shade. Averaged alike they belong together.
 
     Parameters
     ----------
@@ -32,7 +35,10 @@ class Average:
         for mean, weight in zip(self.network.parameters(), network.parameters(), strict=True):
             mean.lerp_(weight.to(mean.dtype), 1 - decay)
         for kept, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
-            kept.copy_(buffer)
+            if kept.is_floating_point():
+                kept.lerp_(buffer.to(kept.dtype), 1 - decay)
+            else:
+                kept.copy_(buffer)
 
 
 def optimiser_state(optimisers: Mapping[str, Optimizer]) -> tuple[dict[str, Tensor], str]:

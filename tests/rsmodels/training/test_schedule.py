@@ -30,7 +30,7 @@ def test_seeds_of_steps_differ_and_repeat() -> None:
 
 
 def test_the_average_follows() -> None:
-    """Early on it forgets quickly; buffers are copied."""
+    """Early on it forgets quickly; what batch norm keeps is averaged alike, and its counts are copied."""
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     average = Average(network, 0.9)
     linear = network[0]
@@ -42,7 +42,10 @@ def test_the_average_follows() -> None:
     average.update(network, step=1)
     kept = average.network.state_dict()
     torch.testing.assert_close(kept["0.weight"], start + 1 - 2 / 11)  # (1 + 1) / (10 + 1) of the old stays
-    assert torch.equal(kept["1.running_mean"], network.state_dict()["1.running_mean"])
+    now = network.state_dict()
+    torch.testing.assert_close(kept["1.running_mean"], now["1.running_mean"] * (1 - 2 / 11))  # 0 at the start
+    torch.testing.assert_close(kept["1.running_var"], now["1.running_var"] * (1 - 2 / 11) + 2 / 11)
+    assert kept["1.num_batches_tracked"] == 1
     average.update(network, step=10_000)
     torch.testing.assert_close(average.network.state_dict()["0.weight"], start + 1 - 2 / 11 * 0.9)
     assert not any(weight.requires_grad for weight in average.network.parameters())
