@@ -20,6 +20,7 @@ from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import Field
 from rsmodels.data.normalise import Normaliser
 from rsmodels.generators.colorization_settings import GREY, IMAGE, ColorizationSettings
+from rsmodels.generators.haze import veiled
 from rsmodels.lab import to_lab, to_rgb
 from rsmodels.metrics.colour import colour_scores
 from rsmodels.metrics.image import ImageScores
@@ -80,7 +81,7 @@ class ColorizationTask:
     def begin(self, networks: Networks, batch: ChipBatch) -> Coloured:
         """Colour once for both phases."""
         valid = batch.valid[IMAGE]
-        grey = self.grey(batch)
+        grey = self.grey(batch, step=batch.step)
         made: list[Tensor] = networks["generator"](grey)
         real = self.space(batch.values[IMAGE]) * valid
         return Coloured(grey=grey, real=real, made=[made[0] * valid, *made[1:]], valid=valid)
@@ -134,11 +135,17 @@ class ColorizationTask:
             colours = torch.cat([grey, colours[:, 1:]], dim=1)
         return to_rgb(colours) * 2.0 - 1.0
 
-    def grey(self, batch: ChipBatch) -> Tensor:
-        """(B, 1, y, x) of -1 to 1: what is coloured; 0 where there is no data."""
+    def grey(self, batch: ChipBatch, step: int | None = None) -> Tensor:
+        """(B, 1, y, x) of -1 to 1: what is coloured, under its veil if it has one; 0 where there is no data.
+
+        A veil follows from the chip and, in training, from `step`.
+        """
         if GREY in batch.values:
             return batch.values[GREY].clamp(-1.0, 1.0) * batch.valid[GREY]
-        return to_lab(self.normaliser.unit(IMAGE, batch.values[IMAGE]))[:, :1] * batch.valid[IMAGE]
+        seen, haze = self.normaliser.unit(IMAGE, batch.values[IMAGE]), self.settings.haze
+        if haze is not None:
+            seen = veiled(seen, batch.chips, haze, self.settings.seed, step)
+        return to_lab(seen)[:, :1] * batch.valid[IMAGE]
 
     # In use
 

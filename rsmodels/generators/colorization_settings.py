@@ -11,6 +11,7 @@ from rsmodels.data.fields import visible
 from rsmodels.data.fit import Normalise
 from rsmodels.data.source import ChipSource, field
 from rsmodels.errors import ModelError
+from rsmodels.generators.haze import Haze
 from rsmodels.nets.bmmaenet import BmmaeNetwork
 from rsmodels.nets.patch import PatchNetwork
 from rsmodels.tasks.settings import Loading, Optimiser, RunSettings
@@ -53,6 +54,9 @@ class ColorizationSettings(RunSettings):
     keep_lightness: bool = Field(
         False, description="in use, take the lightness of what is coloured instead of the network's; with lab only"
     )
+    haze: Haze | None = Field(
+        None, description="veil what is coloured, and learn the clear colours below; keeps no lightness. null: clear"
+    )
     network: BmmaeNetwork = BmmaeNetwork()
     discriminator: PatchNetwork = PatchNetwork(padding="same")
     losses: ColourLosses = ColourLosses()
@@ -83,6 +87,8 @@ class ColorizationSettings(RunSettings):
             raise ValueError("normalise: colours are scaled linearly and together, as a screen shows them")
         if self.keep_lightness and (self.space != "lab" or self.grey != LIGHTNESS):
             raise ValueError("keep_lightness: goes with space: lab and grey: lightness")
+        if self.haze is not None and (self.keep_lightness or self.grey != LIGHTNESS):
+            raise ValueError("haze: lies over the colours' own lightness, and is not to be kept")
         if min(self.losses.branches) < 0:
             raise ValueError(f"losses.branches: weights are at least 0, got {self.losses.branches}")
         return self

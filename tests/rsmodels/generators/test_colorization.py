@@ -103,6 +103,15 @@ def test_another_band_can_be_coloured(tiny_dataset: Path, tmp_path: Path) -> Non
     assert len(set(task.normaliser["image"].high)) == 1  # one stretch for all three
 
 
+def test_under_haze_the_clear_colours_are_learned(scenes: Path, tmp_path: Path) -> None:
+    clear, batch = made(scenes, tmp_path)
+    task, _ = made(scenes, tmp_path, haze={"chance": 1.0, "depth": [0.5, 0.5], "light": [1.0, 1.0], "cloudy": 0.0})
+    state = task.begin(Networks(dict(task.networks.items())), batch)
+    torch.testing.assert_close(state.real, clear.space(batch.values["image"]))
+    assert (state.grey > clear.grey(batch)).float().mean() > 0.99
+    assert torch.equal(task.grey(batch), task.grey(batch))
+
+
 def test_without_a_discriminator_there_is_one_phase(scenes: Path, tmp_path: Path) -> None:
     task, _ = made(scenes, tmp_path, preset="unet", network={"width": 4, "downs": 4})
     assert [phase.name for phase in task.phases] == ["generator"]
@@ -134,6 +143,7 @@ def test_a_run_learns_scores_and_is_loaded(scenes: Path, tmp_path: Path) -> None
     [
         ({"normalise": {"curve": "root", "together": True}}, "as a screen shows them"),
         ({"space": "rgb", "keep_lightness": True}, "keep_lightness"),
+        ({"haze": {}, "keep_lightness": True}, "is not to be kept"),
         ({"losses": {"branches": [1, 1, -1]}}, "at least 0"),
         ({"network": {"branches": 4}}, "branches"),
     ],
