@@ -34,10 +34,18 @@ FLOORS = [
 MODEL_FLOORS = [
     {"rsmodels.errors", "rsmodels.records"},
     {"rsmodels.data", "rsmodels.nets", "rsmodels.metrics", "rsmodels.losses", "rsmodels.lab"},
-    {"rsmodels.report"},
+    {"rsmodels.report", "rsmodels.tiling"},
     {"rsmodels.generators", "rsmodels.tasks"},
     {"rsmodels.training"},
-    {"rsmodels.evaluation", "rsmodels.synth", "rsmodels.downstream", "rsmodels.editing", "rsmodels.filling"},
+    {
+        "rsmodels.evaluation",
+        "rsmodels.synth",
+        "rsmodels.downstream",
+        "rsmodels.editing",
+        "rsmodels.filling",
+        "rsmodels.colouring",
+        "rsmodels.blind",
+    },
     {"rsmodels.tables"},
     {"rsmodels.cli"},
 ]
@@ -57,6 +65,8 @@ MEETING = (
 )
 MEETING_FOR = {
     "rsmodels.synth": ("rsprep.corpus", "rsprep.stac", "rsprep.job", "rsprep.finish"),
+    "rsmodels.tiling": ("rsprep.corpus", "rsprep.job", "rsprep.reading"),
+    "rsmodels.colouring": ("rsprep.corpus", "rsprep.job", "rsprep.reading"),
     "rsmodels.filling": ("rsprep.corpus", "rsprep.stac", "rsprep.job", "rsprep.finish", "rsprep.reading"),
     "rsmodels.cli": ("rsprep",),
 }

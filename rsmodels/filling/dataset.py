@@ -20,9 +20,10 @@ from rsmodels.data.source import CLEAR, ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.filling.chips import FILLED, FillWork, make_filled
 from rsmodels.filling.dataset_page import figures, write_before_after
-from rsmodels.filling.method import IMAGE, Method, Numbers, bands_of, method_of
+from rsmodels.filling.method import IMAGE, Method, method_of
 from rsmodels.filling.settings import InpaintSettings
 from rsmodels.synth.schema import MAX_SLOTS, SHARD_BYTES
+from rsmodels.tiling.numbers import Numbers, bands_of
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Histogram, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.finish import Outcome
@@ -177,7 +178,7 @@ def _work(source: ChipSource, method: Method, target: _Target, settings: Inpaint
     variable = target.variable
     positions: tuple[int, ...] = ()
     if variable.bands is not None:
-        positions = bands_of(method, variable.bands, settings.bands, source.name)
+        positions = bands_of(method.bands, variable.bands, settings.bands, source.name)
     if method.trained is not None:
         learned = method.trained.normaliser[IMAGE]
         there, mine = float(variable.attrs.get("scale", 1)), float(learned.scale)

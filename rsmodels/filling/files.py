@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,32 +10,20 @@ from typing import Any
 import rasterio
 
 from rsmodels.errors import ModelError
-from rsmodels.filling.folder import (
-    FILLED,
-    IMAGES,
-    JOB,
-    PAGE,
-    RECORD,
-    WORK,
-    check_goes_on,
-    read_done,
-    write_done,
-)
+from rsmodels.filling.folder import FILLED, LAYOUT, RECORD, read_done, write_done
 from rsmodels.filling.method import Method, method_of
 from rsmodels.filling.page import Shown, write_report
-from rsmodels.filling.rasters import PICTURES, Scene, open_scene
+from rsmodels.filling.rasters import Scene, open_scene
 from rsmodels.filling.settings import InpaintSettings
 from rsmodels.filling.work import Done, Todo, fill_scene, look
 from rsmodels.records import as_json
+from rsmodels.tiling.folder import IMAGES, PAGE, check_goes_on, check_names, check_out, key_of, read_record, working
+from rsmodels.tiling.rasters import CACHE
 from rsprep.corpus.inputs import fingerprint, list_files, listed
 from rsprep.files import write_text
-from rsprep.job.lock import DatasetLock
-from rsprep.job.places import check_folder
 from rsprep.job.progress import Progress
 
 _MASK = "_mask"
-_CACHE = 256 * 2**20
-"""Bytes of blocks that GDAL holds; its own measure is a share of the machine's memory."""
 _NO_PIXEL_DEPENDS_ON = {
     "input",
     "out",
@@ -79,33 +65,19 @@ def fill_files(settings: InpaintSettings, progress: Progress) -> dict[str, Any]:
     Raises
     ------
     InputError : something that was given cannot be used.
-    ModelError : as :func:`rsmodels.filling.rasters.open_scene`, :func:`rsmodels.filling.folder.check_goes_on` and
-        :func:`jobs`; ``nothing-hidden`` where no mask hides a pixel; ``same-name``.
+    ModelError : as :func:`rsmodels.filling.rasters.open_scene`, :mod:`rsmodels.tiling.folder` and :func:`jobs`;
+        ``nothing-hidden`` where no mask hides a pixel.
     """
     out = Path(settings.out)
-    check_folder(out, "OUT")
-    if out.suffix.lower() in (".tif", ".tiff", ".png", ".jpg", ".zarr") and not out.is_dir():
-        raise ModelError(
-            "out-like-a-file",
-            "OUT is a folder: the image, a mask of what was filled and a report go there",
-            value=str(out),
-            remedy=f"give it another name, such as {out.with_suffix('')}",
-        )
+    check_out(out)
     progress.stage("check")
     found = jobs(settings)
     method = method_of(settings)
     identity = _identity(settings, method, found)
-    if check_goes_on(out, identity):
-        return {**_read(out), "again": True}
+    if check_goes_on(out, identity, LAYOUT):
+        return {**read_record(out, LAYOUT), "again": True}
     ready = [_ready(job, method, settings, out) for job in found]
-    names = Counter(one.files[0] for one in ready)
-    if len(names) < len(ready):
-        raise ModelError(
-            "same-name",
-            "several pictures would be written under one name",
-            value=listed(str(file.relative_to(out)) for file, count in names.items() if count > 1),
-            remedy="rename some of them",
-        )
+    check_names([one.files[0] for one in ready], out)
     if not any(one.todo.pixels for one in ready):
         raise ModelError(
             "nothing-hidden",
@@ -113,7 +85,7 @@ def fill_files(settings: InpaintSettings, progress: Progress) -> dict[str, Any]:
             value=listed(str(job.mask) for job in found),
             remedy="check the mask, and --mask-codes where it holds codes",
         )
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE):
+    with rasterio.Env(GDAL_CACHEMAX=CACHE):
         return _work(ready, method, settings, identity, progress)
 
 
@@ -131,7 +103,7 @@ def jobs(settings: InpaintSettings) -> list[Job]:
     if source.is_dir():
         images = [path for path in list_files(source) if not path.stem.endswith(_MASK)]
         masks = _masks(source, Path(settings.mask) if settings.mask else None)
-        paired = [(path, masks.get(_key(path, source))) for path in images]
+        paired = [(path, masks.get(key_of(path, source))) for path in images]
     else:
         images = list_files(source)
         source = source.parent
@@ -146,24 +118,19 @@ def jobs(settings: InpaintSettings) -> list[Job]:
             remedy="--mask FILE for one raster; for a folder --mask FOLDER with masks of the same names, or NAME_mask "
             "beside each picture",
         )
-    return [Job(name=_key(path, source), image=path, mask=mask) for path, mask in paired if mask is not None]
+    return [Job(name=key_of(path, source), image=path, mask=mask) for path, mask in paired if mask is not None]
 
 
 def _masks(images: Path, masks: Path | None) -> dict[str, Path]:
     if masks is not None:
-        return {_key(path, masks): path for path in list_files(masks)}
+        return {key_of(path, masks): path for path in list_files(masks)}
     beside = [path for path in list_files(images) if path.stem.endswith(_MASK)]
-    return {_key(path, images).removesuffix(_MASK): path for path in beside}
-
-
-def _key(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+    return {key_of(path, images).removesuffix(_MASK): path for path in beside}
 
 
 def _ready(job: Job, method: Method, settings: InpaintSettings, out: Path) -> _Ready:
     scene = open_scene(job.image, job.mask, method, settings)
-    ending = ".png" if scene.info.format in PICTURES else ".tif"
-    files = out / IMAGES / f"{job.name}{ending}", out / FILLED / f"{job.name}{ending}"
+    files = out / IMAGES / f"{job.name}{scene.ending}", out / FILLED / f"{job.name}{scene.ending}"
     return _Ready(job=job, scene=scene, todo=look(scene, settings.window), files=files)
 
 
@@ -181,11 +148,7 @@ def _work(
     ready: Sequence[_Ready], method: Method, settings: InpaintSettings, identity: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
     out = Path(settings.out)
-    work = out / WORK
-    work.mkdir(parents=True, exist_ok=True)
-    lock = DatasetLock(work)
-    try:
-        write_text(work / JOB, as_json({"identity": identity, "window": settings.window}))
+    with working(out, identity, settings.window) as work:
         progress.stage("fill", total=sum(one.todo.pixels for one in ready), unit="px")
         done = [_one(number, one, method, settings, work, progress) for number, one in enumerate(ready)]
         record = _record(ready, done, method, settings, identity)
@@ -196,11 +159,6 @@ def _work(
         ]
         write_report(out / PAGE, shown, record)
         write_text(out / RECORD, as_json(record))
-        for file in sorted(work.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
-        work.rmdir()
-    finally:
-        lock.release()
     return record
 
 
@@ -256,8 +214,3 @@ def _record(
         **counts,
         "files": files,
     }
-
-
-def _read(out: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    return record

@@ -11,7 +11,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from rsmodels.errors import ModelError
-from rsmodels.filling.tiles import Box
+from rsmodels.tiling.tiles import Box
 
 _PIXEL = 0.01
 """Of an image's pixel: what two lattices may lie apart and still count as one."""

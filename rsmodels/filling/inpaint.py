@@ -9,8 +9,8 @@ from typing import Any
 
 from rsmodels.filling.dataset import fill_dataset
 from rsmodels.filling.files import fill_files
-from rsmodels.filling.folder import PAGE
 from rsmodels.filling.settings import InpaintSettings
+from rsmodels.tiling.folder import PAGE
 from rsprep.corpus.inputs import is_corpus
 from rsprep.finish import Outcome
 from rsprep.job.progress import Progress, Silent

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from rsmodels.filling.pictures import NOTE, bands_shown, before_after, stretch_of
-from rsmodels.filling.rasters import PICTURES, Scene, opened
-from rsmodels.filling.tiles import Box
+from rsmodels.filling.rasters import Scene
 from rsmodels.filling.work import Done
 from rsmodels.report.page import PanelsSection, TableSection, write_page
+from rsmodels.tiling.rasters import PICTURES, thinned
+from rsmodels.tiling.tiles import Box
 from rsprep.report.data import Rgb
 
 COLUMNS = ("input", "mask", "filled")
@@ -149,9 +149,9 @@ def _read(
     scene = one.scene
     step = max(1, -(-max(side.stop - side.start for side in box) // longest))
     bands = bands_shown(scene.names, scene.bands)
-    before = _thinned(scene.path, scene.info.format, bands, box, step)
+    before = thinned(scene.path, scene.info.format, bands, box, step)
     kind = "PNG" if scene.info.format in PICTURES else "GTiff"
-    after = _thinned(one.out, kind, bands, box, step)
+    after = thinned(one.out, kind, bands, box, step)
     hidden = _hidden(scene, box, step)
     empty = ~np.isfinite(before).all(axis=0)
     if scene.info.nodata is not None:
@@ -168,19 +168,3 @@ def _hidden(scene: Scene, box: Box, step: int) -> NDArray[np.bool_]:
         for row in range(rows.start, rows.stop, lines)
     ]
     return np.concatenate(strips)
-
-
-def _thinned(path: Path, kind: str, bands: Sequence[int], box: Box, step: int) -> NDArray[Any]:
-    """(band, y, x) every so-many-th pixel; a raster of any size in strips."""
-    rows, columns = box
-    lines = max(1, _STRIP // (columns.stop - columns.start) // step) * step
-    with opened(path, kind) as file:
-        numbers = [band + 1 for band in bands]
-        strips = [
-            # A copy: a view would keep the whole strip.
-            file.read(numbers, window=Window.from_slices(slice(row, min(row + lines, rows.stop)), columns))[
-                :, ::step, ::step
-            ].copy()
-            for row in range(rows.start, rows.stop, lines)
-        ]
-    return np.concatenate(strips, axis=1)

@@ -1,7 +1,6 @@
-"""Tiles over a larger image: each is filled by itself, and they are blended so that no seam is seen.
+"""Parts of an image filled tile by tile: who is given what, and how much each tile counts.
 
-The tiles of an image lie on one lattice, whatever part of the image is filled at a time; so the parts fit together bit
-for bit. Where tiles overlap, each one counts by a cosine that falls to its edge, and by how much of it was known.
+Where tiles overlap, each one counts by its cosine (:mod:`rsmodels.tiling.tiles`), and by how much of it was known.
 """
 
 from __future__ import annotations
@@ -14,60 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsmodels.errors import ModelError
+from rsmodels.tiling.tiles import Blend, Box, Flags, Tiling, common, require_finite, within
 
 Filler = Callable[[Tensor, Tensor], Tensor]
 """Takes images (B, C, y, x) and a mask (B, 1, y, x) of 1 where hidden; returns the images (B, C, y, x), filled."""
-Box = tuple[slice, slice]
-"""Rows and columns."""
-Flags = NDArray[np.bool_]
 LEAST_WEIGHT = 0.1
 """Of a tile in which hardly a pixel is known, against one in which all are."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tiling:
-    """How large tiles are, and how far they overlap."""
-
-    size: int
-    """Pixels along a side; along a shorter image as many as that has."""
-    overlap: int
-    """Pixels that neighbours share at least; up to half of the size, so that the two ends of a tile do not meet."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= 2 * self.overlap <= self.size:
-            raise ValueError(f"tiles of {self.size} pixels cannot overlap by {self.overlap}")
-
-    def starts(self, length: int, part: slice) -> list[int]:
-        """First pixels of the tiles along one side of an image that reach into a part of it, ascending."""
-        if length <= self.size:
-            return [0]
-        last = length - self.size
-        every = [*range(0, last, self.size - self.overlap), last]
-        return [start for start in every if start < part.stop and start + self.size > part.start]
-
-    def span(self, length: int, part: slice) -> slice:
-        """What the tiles that reach into a part of a side cover together."""
-        starts = self.starts(length, part)
-        return slice(starts[0], min(starts[-1] + self.size, length))
-
-    def boxes(self, shape: tuple[int, int], part: Box) -> Iterator[Box]:
-        """The tiles of an image (y, x) that reach into a part of it, row by row."""
-        rows, columns = (self.starts(length, side) for length, side in zip(shape, part, strict=True))
-        height, width = (min(self.size, length) for length in shape)
-        for row in rows:
-            for column in columns:
-                yield slice(row, row + height), slice(column, column + width)
-
-    def weight(self, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """(y, x) how much each pixel of a tile counts, above 0 and at most 1."""
-        down, across = (self._ramp(length) for length in shape)
-        return np.outer(down, across).astype(np.float32)
-
-    def _ramp(self, length: int) -> NDArray[np.float64]:
-        inward = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
-        share = np.clip(inward / max(self.overlap, 0.5), 0.0, 1.0)
-        return np.asarray(np.sin(share * np.pi / 2) ** 2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,38 +56,30 @@ class Filled:
 
 @dataclass(eq=False)
 class _Canvas:
-    """Adds up the tiles of an area."""
+    """An area and its tiles."""
 
     area: Area
     tiling: Tiling
-    total: NDArray[np.float32] = field(init=False)
-    weight: NDArray[np.float32] = field(init=False)
+    blend: Blend = field(init=False)
 
     def __post_init__(self) -> None:
-        size = tuple(one.stop - one.start for one in self.area.part)
-        self.total = np.zeros((len(self.area.values), *size), np.float32)
-        self.weight = np.zeros(size, np.float32)
+        self.blend = Blend(self.tiling, self.area.part, len(self.area.values))
 
     def tiles(self) -> Iterator[Box]:
         """The tiles that have something to fill within the part and something known to fill it from."""
         area = self.area
         for box in self.tiling.boxes(area.shape, area.part):
-            wanted = area.wanted[within(_common(box, area.part), area.around)]
+            wanted = area.wanted[within(common(box, area.part), area.around)]
             if wanted.any() and area.known[within(box, area.around)].any():
                 yield box
 
     def add(self, box: Box, filled: NDArray[np.float32]) -> None:
         """Put a filled tile (C, y, x) to the others."""
         known = self.area.known[within(box, self.area.around)]
-        weight = self.tiling.weight(known.shape) * np.float32(max(float(known.mean()), LEAST_WEIGHT))
-        common = _common(box, self.area.part)
-        here, there = within(common, self.area.part), within(common, box)
-        self.total[:, *here] += filled[:, *there] * weight[there]
-        self.weight[here] += weight[there]
+        self.blend.add(box, filled, max(float(known.mean()), LEAST_WEIGHT))
 
     def result(self) -> Filled:
-        reached = self.weight > 0
-        values = np.divide(self.total, self.weight, out=self.total, where=reached)
+        values, reached = self.blend.result()
         return Filled(values=values, done=reached & self.area.wanted[self.area.inner])
 
 
@@ -176,17 +119,6 @@ def fill_areas(
     return [canvas.result() for canvas in canvases]
 
 
-def within(box: Box, outer: Box) -> Box:
-    """`box` counted from the first pixel of `outer`."""
-    (rows, columns), (top, left) = box, (outer[0].start, outer[1].start)
-    return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-
-
-def _common(one: Box, other: Box) -> Box:
-    rows, columns = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return rows, columns
-
-
 def _fill(tiles: Sequence[tuple[_Canvas, Box]], fill: Filler, batch: int) -> None:
     padded = [*tiles, *[tiles[-1]] * (batch - len(tiles))]
     cut = [(canvas.area, within(box, canvas.area.around)) for canvas, box in padded]
@@ -196,11 +128,5 @@ def _fill(tiles: Sequence[tuple[_Canvas, Box]], fill: Filler, batch: int) -> Non
     filled = fill(torch.from_numpy(images), torch.from_numpy((~known).astype(np.float32)))
     made = filled.detach().cpu().float().numpy()
     for (canvas, box), one in zip(tiles, made, strict=False):
-        if not np.isfinite(one).all():
-            raise ModelError(
-                "not-finite",
-                "the filler made numbers that are not finite",
-                value=f"rows {box[0].start} to {box[0].stop}, columns {box[1].start} to {box[1].stop}",
-                remedy="take an earlier checkpoint of the run, or --precision fp32",
-            )
+        require_finite(one, box)
         canvas.add(box, one)

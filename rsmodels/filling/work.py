@@ -12,8 +12,9 @@ import torch
 
 from rsmodels.filling.method import IMAGE, Method
 from rsmodels.filling.rasters import Scene
-from rsmodels.filling.tiles import Box, fill_areas
+from rsmodels.filling.tiles import fill_areas
 from rsmodels.filling.writing import Patch, write_filled
+from rsmodels.tiling.tiles import Box
 from rsprep.files import appearing
 
 Told = Callable[[int], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,16 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from rsmodels.filling.rasters import PICTURES, Scene, opened
-from rsmodels.filling.tiles import Box
+from rsmodels.filling.rasters import Scene
+from rsmodels.tiling.rasters import PICTURES, opened
+from rsmodels.tiling.tiles import Box
+from rsmodels.tiling.writing import describe, profile_of, writing
 from rsprep.files import appearing
-from rsprep.reading.access import gdal_options
 
-BLOCK = 512
 Patch = tuple[NDArray[np.bool_], NDArray[Any]]
 """Where a window was filled (y, x), and with what: (band, pixel) in the file's type, pixels in the order of rows."""
-_KEPT = ("deflate", "lzw", "zstd", "lzma", "packbits")
-"""Compressions that change no number."""
-_NOT_TAGS = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "TIFF", "RPC", "COLOR_PROFILE")
-_STATISTICS = "STATISTICS_"
 
 
 def write_filled(scene: Scene, out: Path, filled: Path, parts: Iterator[tuple[Box, Patch | None]]) -> None:
@@ -41,14 +35,7 @@ def write_filled(scene: Scene, out: Path, filled: Path, parts: Iterator[tuple[Bo
     write = _write_picture if scene.info.format in PICTURES else _write_tiff
     out.parent.mkdir(parents=True, exist_ok=True)
     filled.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        warnings.catch_warnings(),
-        rasterio.Env(**gdal_options(), GDAL_TIFF_INTERNAL_MASK=True),
-        appearing(filled) as partial_mask,
-        appearing(out) as partial,
-    ):
-        # A raster that lies nowhere has no georeference, and that is no accident.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with writing(), appearing(filled) as partial_mask, appearing(out) as partial:
         write(scene, partial, partial_mask, parts)
 
 
@@ -66,11 +53,11 @@ def patched(scene: Scene, box: Box, patch: Patch | None) -> NDArray[Any]:
 
 def _write_tiff(scene: Scene, out: Path, filled: Path, parts: Iterator[tuple[Box, Patch | None]]) -> None:
     with opened(scene.path, scene.info.format) as source:
-        profile = _profile(source)
+        profile = profile_of(source)
         mask = {**profile, "count": 1, "dtype": "uint8", "nodata": None, "compress": "deflate", "predictor": 1}
         mask.pop("photometric", None)
         with rasterio.open(out, "w", **profile) as target, rasterio.open(filled, "w", **mask, nbits=1) as marks:
-            _describe(source, target)
+            describe(source, target)
             marks.descriptions = ("filled",)
             for box, patch in parts:
                 window = Window.from_slices(*box)
@@ -101,62 +88,3 @@ def _marks(box: Box, patch: Patch | None) -> NDArray[np.uint8]:
     if patch is not None:
         return patch[0].astype(np.uint8)
     return np.zeros(tuple(side.stop - side.start for side in box), np.uint8)
-
-
-def _profile(source: Any) -> dict[str, Any]:
-    """Of a tiled GeoTIFF that loses nothing."""
-    compress = str(source.profile.get("compress", "deflate")).lower()
-    compress = compress if compress in _KEPT else "deflate"
-    float_or_whole = 3 if np.dtype(source.dtypes[0]).kind == "f" else 2
-    sides = {
-        f"block{axis}size": min(BLOCK, -(-length // 16) * 16)  # TIFF tiles come in multiples of 16
-        for axis, length in (("x", source.width), ("y", source.height))
-    }
-    rgb = [one.name for one in source.colorinterp[:3]] == ["red", "green", "blue"]
-    return {
-        "driver": "GTiff",
-        "count": source.count,
-        "height": source.height,
-        "width": source.width,
-        "dtype": source.dtypes[0],
-        "nodata": source.nodata,
-        "crs": source.crs,
-        "transform": source.transform,
-        "tiled": True,
-        **sides,
-        "compress": compress,
-        "predictor": float_or_whole if compress in ("deflate", "lzw", "zstd") else 1,
-        "interleave": source.profile.get("interleave", "band"),
-        "bigtiff": "if_safer",
-        **({"photometric": "rgb"} if rgb else {}),
-    }
-
-
-def _describe(source: Any, target: Any) -> None:
-    """All that a GeoTIFF says besides its pixels; statistics are left out, since they are of other pixels."""
-    for namespace in [None, *(name for name in source.tag_namespaces() if not _is_gdals(name))]:
-        target.update_tags(ns=namespace, **_lasting(source.tags(ns=namespace)))
-    for band in range(1, source.count + 1):
-        for namespace in [None, *(name for name in source.tag_namespaces(band) if not _is_gdals(name))]:
-            tags = _lasting(source.tags(band, ns=namespace))
-            if tags:
-                target.update_tags(band, ns=namespace, **tags)
-    target.colorinterp = source.colorinterp
-    target.descriptions = source.descriptions
-    if any(source.units):
-        target.units = tuple(unit or "" for unit in source.units)
-    if set(source.scales) != {1.0} or set(source.offsets) != {0.0}:
-        target.scales, target.offsets = source.scales, source.offsets
-    points, crs = source.gcps
-    if points:
-        target.gcps = points, crs
-    if source.rpcs is not None:
-        target.rpcs = source.rpcs
-
-
-def _is_gdals(namespace: str) -> bool:
-    return namespace in _NOT_TAGS or namespace.startswith("xml:")
-
-
-def _lasting(tags: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if not key.startswith(_STATISTICS)}

@@ -16,6 +16,7 @@ from rasterio.transform import from_origin
 from rsmodels.errors import ModelError
 from rsmodels.filling import rasters, work
 from rsmodels.filling.inpaint import Inpainting, inpaint
+from rsmodels.tiling import rasters as tiling_rasters
 from rsprep.errors import InputError
 
 SHAPE = 161, 203
@@ -134,7 +135,8 @@ def test_windows_do_not_show_and_bound_what_is_read(
         largest.append(values.shape[1:])
         return values
 
-    monkeypatch.setattr(rasters, "read_picture", watched)
+    for reader in (rasters, tiling_rasters):
+        monkeypatch.setattr(reader, "read_picture", watched)
     parts = fill(tmp_path, tile=32, window=window, out=str(tmp_path / "parts"))
     assert np.array_equal(read(parts.out / "images" / "scene.tif"), whole)
     assert max(max(shape) for shape in largest) <= min(window + 2 * 32, 203)

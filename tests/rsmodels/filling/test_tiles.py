@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmodels.errors import ModelError
-from rsmodels.filling.tiles import Area, Box, Filled, Tiling, fill_areas, within
+from rsmodels.filling.tiles import Area, Filled, fill_areas
+from rsmodels.tiling.tiles import Box, Tiling, within
 
 
 def mean_of_known(images: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Rasters of any size in overlapping tiles: what filling and colouring share."""
