@@ -149,11 +149,17 @@ class ColorizationTask:
 
     # In use
 
-    def colours(self, network: nn.Module, grey: Tensor) -> Tensor:
-        """(B, 3, y, x) normalised red, green and blue of grey images (B, 1, y, x) of -1 to 1, float32."""
+    def colours(self, network: nn.Module, grey: Tensor, keep_lightness: bool | None = None) -> Tensor:
+        """(B, 3, y, x) normalised red, green and blue of grey images (B, 1, y, x) of -1 to 1, float32.
+
+        Parameters
+        ----------
+        keep_lightness : take `grey` for their lightness; None: as the settings have it.
+        """
+        keep = self.settings.keep_lightness if keep_lightness is None else keep_lightness
         with in_mode(network, training=False):
             made: list[Tensor] = network(grey)
-        return self.image(made[0].float(), grey.float() if self.settings.keep_lightness else None)
+        return self.image(made[0].float(), grey.float() if keep else None)
 
     def predict(self, network: nn.Module, batch: ChipBatch, noise: Tensor | None = None) -> Tensor:
         """(B, 3, y, x) coloured images, normalised."""

@@ -143,6 +143,25 @@ class Trained:
         return cast(ColorizationTask, self.task).grey(batch)
 
     @torch.no_grad()
+    def colours_of(self, grey: Tensor, *, keep_lightness: bool | None = None) -> Tensor:
+        """(B, 3, y, x) float32 on the CPU, normalised: red, green and blue of grey images.
+
+        Parameters
+        ----------
+        grey : (B, 1, y, x) of -1 to 1, 0 where there is no data; of any size.
+        keep_lightness : take `grey` for their lightness instead of the network's; None: as the run has it.
+
+        Raises
+        ------
+        ModelError : ``not-a-colorizer``.
+        """
+        self.require("colorization")
+        task = cast(ColorizationTask, self.task)
+        layout = torch.channels_last if self.settings.channels_last else torch.preserve_format
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            return task.colours(self.network, grey.to(self.device, memory_format=layout), keep_lightness).cpu()
+
+    @torch.no_grad()
     def inpaint(self, images: Tensor, mask: Tensor) -> Tensor:
         """(B, C, y, x) float32 on the CPU: repaired images, those given bit for bit where nothing is hidden.
 

@@ -1,0 +1,1 @@
+"""Grey pictures and rasters of any size, coloured."""
