@@ -6,7 +6,10 @@
 >>> found = rsmodels.evaluate({"checkpoint": "run", "data": "chips"})  # doctest: +SKIP
 >>> made = rsmodels.synth_augment({"data": "chips", "checkpoint": "run", "n": "2x", "out": "more"})  # doctest: +SKIP
 >>> whole = rsmodels.inpaint({"input": "scene.tif", "mask": "clouds.tif", "checkpoint": "run"})  # doctest: +SKIP
+>>> painted = rsmodels.colorize({"input": "grey.tif", "checkpoint": "run"})  # doctest: +SKIP
 >>> edited = rsmodels.edit({"checkpoint": "run", "data": "chips", "chip": "a", "redraw": "water"})  # doctest: +SKIP
+>>> asked = rsmodels.blind_test({"checkpoint": "run", "data": "chips", "out": "blind.html"})  # doctest: +SKIP
+>>> found = rsmodels.blind_scores("blind.html", ["ada.csv", "ben.csv"])  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rsmodels.blind.job import blind_test
+    from rsmodels.blind.told import blind_scores
+    from rsmodels.colouring.colorize import colorize
     from rsmodels.downstream.compare import compare
     from rsmodels.editing.edit import edit
     from rsmodels.evaluation.evaluate import evaluate
@@ -23,9 +29,24 @@ if TYPE_CHECKING:
     from rsmodels.training.load import load
     from rsmodels.training.run import train
 
-__all__ = ["compare", "edit", "evaluate", "inpaint", "load", "reproduce", "synth_augment", "train"]
+__all__ = [
+    "blind_scores",
+    "blind_test",
+    "colorize",
+    "compare",
+    "edit",
+    "evaluate",
+    "inpaint",
+    "load",
+    "reproduce",
+    "synth_augment",
+    "train",
+]
 
 _HOMES = {
+    "blind_scores": ("rsmodels.blind.told", "blind_scores"),
+    "blind_test": ("rsmodels.blind.job", "blind_test"),
+    "colorize": ("rsmodels.colouring.colorize", "colorize"),
     "compare": ("rsmodels.downstream.compare", "compare"),
     "edit": ("rsmodels.editing.edit", "edit"),
     "evaluate": ("rsmodels.evaluation.evaluate", "evaluate"),

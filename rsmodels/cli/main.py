@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 import rsprep
-from rsmodels.cli import downstream, edit, evaluate, inpaint, recipe, reproduce, synth, train
+from rsmodels.cli import colorize, downstream, edit, evaluate, inpaint, recipe, report, reproduce, synth, train
 from rsprep.cli.main import run_app
 
 app = typer.Typer(
@@ -25,8 +25,10 @@ evaluate.register(app)
 synth.register(app)
 edit.register(app)
 inpaint.register(app)
+colorize.register(app)
 downstream.register(app)
 reproduce.register(app)
+report.register(app)
 recipe.register(app)
 
 

@@ -28,8 +28,10 @@ COMMANDS = {
     "evaluate": "rsmodels.evaluation.settings:EvaluateSettings",
     "synth-augment": "rsmodels.synth.settings:SynthSettings",
     "edit": "rsmodels.editing.settings:EditSettings",
+    "colorize": "rsmodels.colouring.settings:ColorizeSettings",
     "filling": "rsmodels.filling.settings:InpaintSettings",
     "downstream": "rsmodels.downstream.settings:DownstreamSettings",
+    "blind": "rsmodels.blind.settings:BlindSettings",
     "reproduce": "rsmodels.tables.settings:ReproduceSettings",
 }
 """Command to the settings that its recipe holds; `train` has those of each model, and `inpaint` is called filling here,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from rsmodels.report import charts
+from rsmodels.report import boxes, charts
 from rsmodels.report.sections import (
     BarsSection,
+    BoxesSection,
     LinesSection,
     PanelsSection,
     Ramp,
@@ -30,6 +31,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 __all__ = [
     "BarsSection",
+    "BoxesSection",
     "LinesSection",
     "PanelsSection",
     "Ramp",
@@ -123,6 +125,15 @@ def _block(section: Section) -> dict[str, Any]:
             "band": False,
             "left_out": 0,
         }
+    if isinstance(section, BoxesSection):
+        drawn = {
+            "kind": "chart",
+            "svg": boxes.boxes(section),
+            "wide": section.half,
+            "half": section.half,
+            "legend": boxes.KEYS,
+        }
+        return {**block, **drawn, "band": False, "left_out": boxes.left_out(section)}
     rows = [
         {
             "lines": caption.split("\n"),

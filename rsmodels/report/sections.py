@@ -93,6 +93,31 @@ class BarsSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoxesSection:
+    """Box plots, one a group, on one axis (Tukey's).
+
+    Median and quartiles, whiskers to the last value within 1.5 lengths of the box, dots beyond, a mark for the mean.
+    """
+
+    title: str
+    groups: Sequence[str]
+    values: Sequence[Numbers]
+    """Of each group; NaN and infinity are left out and counted under the chart."""
+    note: str = ""
+    x_label: str = ""
+    limits: tuple[float, float] | None = None
+    """Ends of the axis; by default the next round numbers. A value beyond them is an error."""
+    decimals: int = 3
+    """Of the medians and means that are written."""
+    half: bool = False
+    """Half as wide: two that follow one another stand side by side."""
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.groups):
+            raise ValueError(f"boxes {self.title!r}: {len(self.values)} of {len(self.groups)} groups have values")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ramp:
     """A strip of colour and what its ends stand for."""
 
@@ -122,4 +147,4 @@ class PanelsSection:
             raise ValueError(f"panels {self.title!r}: every row needs {len(self.columns)} pictures")
 
 
-Section = TableSection | LinesSection | BarsSection | PanelsSection
+Section = TableSection | LinesSection | BarsSection | BoxesSection | PanelsSection

@@ -1,0 +1,65 @@
+"""From images to the page of a blind test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rsmodels.blind.draw import draw
+from rsmodels.blind.page import render_test
+from rsmodels.blind.settings import BlindSettings
+from rsmodels.blind.supply import supplies
+from rsmodels.errors import ModelError
+from rsprep.files import write_text
+from rsprep.job.progress import Progress, Silent
+from rsprep.settings import make_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlindTest:
+    """What came out."""
+
+    page: Path
+    test: str
+    """Name of the test; score files have it, too."""
+    real: int
+    """Real images that are shown."""
+    generated: dict[str, int]
+    """Those of each system."""
+    warnings: tuple[str, ...]
+
+
+def blind_test(settings: BlindSettings | Mapping[str, Any], *, progress: Progress | None = None) -> BlindTest:
+    """Write a page on which people score real and generated images without knowing which is which.
+
+    The same images and settings give the same bytes.
+
+    Raises
+    ------
+    ModelError : ``too-few-images``, ``unlike-sizes``, ``no-page``; those of :func:`rsmodels.blind.supply.supplies`.
+    StoreError : the data set cannot be read.
+    """
+    checked = make_settings(BlindSettings, settings)
+    watcher, page = progress or Silent(), Path(checked.out)
+    if page.is_dir() or not page.absolute().parent.is_dir():
+        raise ModelError(
+            "no-page",
+            "the page cannot be written here: it is a file, in a folder that there is",
+            value=str(page),
+            remedy="give another --out, such as blind.html",
+        )
+    watcher.stage("blind test")
+    real, made, warnings = supplies(checked)
+    shown = draw(real, made, checked.real, checked.generated, checked.seed)
+    origin = {
+        "format": 1,
+        "seed": checked.seed,
+        "real": dict(real.origin),
+        "systems": {name: dict(supply.origin) for name, supply in made.items()},
+    }
+    text, test = render_test(shown, origin, checked.title, checked.longest)
+    write_text(page, text)
+    counts = {name: sum(one.system == name for one in shown) for name in made}
+    return BlindTest(page=page, test=test, real=checked.real, generated=counts, warnings=tuple(warnings))
