@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmodels.errors import ModelError
 from rsmodels.filling.tiles import Area, Filled, fill_areas
-from rsmodels.tiling.tiles import Box, Tiling, within
+from rsmodels.tiling.tiles import Box, Tiling
 
 
 def mean_of_known(images: Tensor, mask: Tensor) -> Tensor:
@@ -135,28 +131,3 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
     tiling = Tiling(size=64, overlap=16)
     with pytest.raises(ModelError, match="model/not-finite"):
         fill_areas([area(values, hidden, tiling)], lambda images, mask: images / 0, tiling)
-
-
-@given(
-    length=st.integers(1, 700),
-    size=st.integers(16, 96),
-    share=st.floats(0, 0.5),
-    ends=st.tuples(st.floats(0, 1), st.floats(0, 1)),
-)
-def test_tiles_cover_every_part(length: int, size: int, share: float, ends: tuple[float, float]) -> None:
-    tiling = Tiling(size=size, overlap=int(size * share))
-    first = int(min(ends) * (length - 1))
-    part = slice(first, max(first + 1, int(max(ends) * length)))
-    starts = tiling.starts(length, part)
-    span = tiling.span(length, part)
-    assert span.start <= part.start
-    assert part.stop <= span.stop <= length
-    assert all(later - earlier <= size - tiling.overlap for earlier, later in pairwise(starts))
-    assert set(starts) <= set(tiling.starts(length, slice(0, length)))
-    weight = tiling.weight((min(size, length), 1))
-    assert weight.min() > 0
-    assert weight.max() <= 1
-
-
-def test_boxes_are_counted_from_another() -> None:
-    assert within((slice(5, 9), slice(7, 8)), (slice(4, 20), slice(7, 30))) == (slice(1, 5), slice(0, 1))
