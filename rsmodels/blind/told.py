@@ -150,8 +150,8 @@ def _cell(found: Mapping[str, Any]) -> str:
 
 def headline(record: Mapping[str, Any]) -> str:
     """The means, in a line."""
-    parts = [f"real images {_cell(record['real'])}"]
-    parts += [f"{name} {_cell(one)}" for name, one in record["generated"].items()]
+    groups = {REAL: record["real"], **record["generated"]}
+    parts = [f"{name} {'–' if math.isnan(one['mean']) else format(one['mean'], '.1f')}" for name, one in groups.items()]
     return f"Mean score of 1 to 100: {', '.join(parts)}"
 
 
@@ -163,12 +163,11 @@ def subtitle(record: Mapping[str, Any]) -> str:
 
 def explained(record: Mapping[str, Any]) -> str:
     """How to read the table."""
-    across = "that of the raters' means" if len(record["raters"]) > 1 else "not known from one rater"
+    across = "of all over the raters' means" if len(record["raters"]) > 1 else "over raters there is none of one"
     return (
-        "Mean score ± standard deviation: of a rater over the images, of all over the raters "
-        f"({across}). A score is a matter of taste of its rater: compare with that of the real images in the same row. "
-        "Over real: how often, of a generated and a real image, the generated one had the higher score, ties half; "
-        "50 % means that the two could not be told apart."
+        f"Mean score ± standard deviation: of a rater over the images, {across}. People use the scale each in their "
+        "own way: compare with the real images in the same row. Over real: how often, of a generated and a real image, the "
+        "generated one had the higher score, ties half; 50 % means that the two could not be told apart."
     )
 
 

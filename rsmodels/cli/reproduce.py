@@ -29,7 +29,8 @@ def reproduce(
     """Make a table of several systems by a recipe: trained alike, judged alike, and put to use.
 
     Trains a segmenter that judges and every system with its seeds, evaluates them, makes a synthetic data set of each,
-    compares these with real chips alone, and writes table.json and report.html.
+    compares these with real chips alone, and writes table.json and report.html. Colorizers need no segmenter: they are
+    trained and measured, with box plots over the images.
 
     Example:
 
@@ -49,7 +50,7 @@ def reproduce(
     keep_freed_memory()  # the process is ours, and ends with the table
     with watcher() as progress:
         found = make(values, only=only or (), stages=names(stages) or STAGES, progress=progress)
-    for keys in (words.FIDELITY, words.DIVERSITY + words.GAIN):
+    for keys in words.parts(found.record):
         print(f"{as_text(words.figures(found.record, keys))}\n")
     print(f"{as_text(words.costs(found.record))}\n")
     print(f"{words.explained(found.record)}\n")

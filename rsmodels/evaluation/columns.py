@@ -24,6 +24,15 @@ COLUMNS = (
     ("d_accuracy", "d-acc", "↑", 2),
 )
 """Key, title, which way is better, and digits: of distances those that count, of others those behind the point."""
+COLOUR_COLUMNS = (
+    ("acc@2", "acc@2 (%)", "↑", 2),
+    ("acc@5", "acc@5 (%)", "↑", 2),
+    ("psnr", "PSNR (dB)", "↑", 2),
+    ("ssim", "SSIM (%)", "↑", 2),
+    ("colourfulness", "colourfulness", "", 1),
+)
+"""The same of colorizers (Wang et al., Tables 1 to 4): shares in percent; of colourfulness that of the real images is
+the best."""
 DOWNSTREAM = "downstream.json"
 SCORES = ("miou", "fwiou", "accuracy")
 

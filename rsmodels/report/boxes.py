@@ -71,7 +71,7 @@ def boxes(section: BoxesSection) -> Markup:
     low, high = _ends(section, float(every.min()), float(every.max()))
     longest = max((len(name) for name in section.groups), default=0)
     width = 560.0 if section.half else 860.0
-    left, right = min(0.45 * width, 24.0 + 7.2 * longest), 56.0
+    left, right = min(0.45 * width, 26.0 + 7.8 * longest), 56.0
     marks = ticks(low, high, most=6, outwards=section.limits is None)
     low, high = min(low, marks[0][0]), max(high, marks[-1][0])
 
@@ -146,7 +146,10 @@ KEYS = (
         ),
         "median and quartiles; the median is written",
     ),
-    (_key(svg.tag("path", d="M2 6H28M28 2V10", fill="none", stroke=INK, stroke_width=1.3)), "1.5 lengths of the box"),
+    (
+        _key(svg.tag("path", d="M2 6H28M28 2V10", fill="none", stroke=INK, stroke_width=1.3)),
+        "last value within 1.5 lengths of the box",
+    ),
     (_key(svg.tag("circle", cx=15, cy=6, r=2.2, fill="none", stroke=FAR)), "beyond"),
     (_key(_diamond(15, 6)), "mean"),
 )

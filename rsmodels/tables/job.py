@@ -98,8 +98,10 @@ class _Work:
         self.failures = [one for one in failed_before(chosen.home) if one["system"] in known]
 
     def train(self) -> None:
-        """The segmenter that judges, the frozen one if there is any, and every run."""
-        jobs: list[tuple[str, Mapping[str, Any]]] = [("segmenter", self.plan.segmenter)]
+        """The segmenter that judges, and the frozen one, if there are any, and every run."""
+        jobs: list[tuple[str, Mapping[str, Any]]] = []
+        if self.plan.segmenter is not None:
+            jobs.append(("segmenter", self.plan.segmenter))
         if self.plan.helper is not None:
             jobs.append(("helper", self.plan.helper))
         count = len(jobs) + len(self.runs)
@@ -111,7 +113,8 @@ class _Work:
 
     def evaluate(self) -> None:
         """Figures of every run, and of the segmenter on the real chips that these are measured on."""
-        judge_segmenter(self.plan, Named(self.watcher, "segmenter"))
+        if self.plan.segmenter is not None:
+            judge_segmenter(self.plan, Named(self.watcher, "segmenter"))
         self._each("evaluate", lambda run, watcher: judge_run(self.plan, run, watcher))
 
     def synthetic(self) -> None:

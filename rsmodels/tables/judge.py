@@ -32,14 +32,14 @@ def judge_run(plan: Plan, run: Run, watcher: Progress) -> None:
     settings = plan.evaluate(run)
     key = {
         "checkpoint": checkpoint.find(run.folder).digest,
-        "segmenter": checkpoint.find(plan.home / SEGMENTER).digest,
+        "segmenter": None if plan.colours else checkpoint.find(plan.home / SEGMENTER).digest,
         "data": plan.source.identity,
         "split": settings.split,
     }
     if _told(run.evaluation, "of") == key:
         return
     trained = load(run.folder, device=settings.device)
-    segmenter = load(plan.home / SEGMENTER, device=settings.device)
+    segmenter = None if plan.colours else load(plan.home / SEGMENTER, device=settings.device)
     evaluate_model(trained, plan.source, settings, segmenter=segmenter, progress=watcher)
     watcher.stage("time")
     costs = {"of": key, **weights_of(trained), **_speed(trained, plan.source, settings)}
@@ -86,10 +86,11 @@ def _speed(trained: Trained, source: ChipSource, settings: EvaluateSettings) -> 
     slots = source.of_split(settings.split)[: settings.batch].tolist()
     with closing(sweep(source, slots, trained.fields, trained.normaliser, batch=settings.batch, threads=0)) as batches:
         batch = next(batches)
-    trained.generate(batch)
+    make = trained.colorize if trained.kind == "colorization" else trained.generate
+    make(batch)
     began, times = time.perf_counter(), 0
     while times < MOST and (not times or time.perf_counter() - began < SECONDS):
-        trained.generate(batch)  # comes back as numbers on the CPU: nothing is left to wait for
+        make(batch)  # comes back as numbers on the CPU: nothing is left to wait for
         times += 1
     spent = time.perf_counter() - began
     kind = trained.device.type

@@ -9,13 +9,14 @@ from typing import Any
 from rsmodels.downstream import words as compared
 from rsmodels.report.page import BarsSection, Section, TableSection, write_page
 from rsmodels.tables import words
+from rsmodels.tables.boxes import colour_boxes
 from rsmodels.tables.pictures import panels
 from rsmodels.tables.plan import PAGE, Plan
 
 
 def write_report(plan: Plan, record: Mapping[str, Any]) -> None:
     """Write the page: what failed, the table, costs, gains, pictures, and where each run lies."""
-    sections = [*_failures(record), *_tables(record), *_downstream(record), *panels(plan, record), *_runs(record)]
+    sections = [*_failures(record), *_tables(plan, record), *_downstream(record), *panels(plan, record), *_runs(record)]
     write_page(plan.home / PAGE, words.headline(record), words.subtitle(record), sections, over="Systems side by side")
 
 
@@ -27,11 +28,13 @@ def _failures(record: Mapping[str, Any]) -> Iterator[Section]:
         )
 
 
-def _tables(record: Mapping[str, Any]) -> Iterator[Section]:
-    header, rows = words.figures(record, words.FIDELITY)
-    yield TableSection(title="Fidelity", header=header, rows=rows, note=words.explained(record))
-    header, rows = words.figures(record, words.DIVERSITY + words.GAIN)
-    yield TableSection(title="Diversity, and what the synthetic chips gain downstream", header=header, rows=rows)
+def _tables(plan: Plan, record: Mapping[str, Any]) -> Iterator[Section]:
+    titles = ("Colours",) if plan.colours else ("Fidelity", "Diversity, and what the synthetic chips gain downstream")
+    for number, (title, keys) in enumerate(zip(titles, words.parts(record), strict=True)):
+        header, rows = words.figures(record, keys)
+        yield TableSection(title=title, header=header, rows=rows, note="" if number else words.explained(record))
+    if plan.colours:
+        yield from colour_boxes(plan.home, record)
     header, rows = words.costs(record)
     devices = sorted({row["costs"]["device"] for row in record["systems"] if row["costs"]})
     yield TableSection(

@@ -54,13 +54,17 @@ def _compared(plan: Plan, rows: Sequence[Mapping[str, Any]], slots: Sequence[int
                     valid=batch.valid[field.name],
                     colours=_colours(plan, trained),
                 )
+            if plan.colours:
+                shown = trained.grey(batch).expand(-1, len(image.bands or ()), -1, -1)
+                columns["grey"] = paint(image, shown, trained.normaliser, valid=batch.valid[IMAGE])
             columns["real"] = paint(image, batch.values[IMAGE], trained.normaliser, valid=batch.valid[IMAGE])
-        columns[row["name"]] = paint(image, trained.generate(batch), trained.normaliser)
-    made = [list(pictures) for pictures in zip(*columns.values(), strict=True)]
+        made = trained.colorize(batch) if plan.colours else trained.generate(batch)
+        columns[row["name"]] = paint(image, made, trained.normaliser)
+    rows_of = [list(pictures) for pictures in zip(*columns.values(), strict=True)]
     return PanelsSection(
         title="The same chips by every system",
         columns=tuple(columns),
-        rows=[(names[slot], pictures) for slot, pictures in zip(slots, made, strict=True)],
+        rows=[(names[slot], pictures) for slot, pictures in zip(slots, rows_of, strict=True)],
         note=note,
         classes=classes,
     )
@@ -102,7 +106,8 @@ def _read(source: ChipSource, trained: Trained, slots: Sequence[int]) -> ChipBat
 
 
 def _conditions(trained: Trained) -> list[Field]:
-    return [field for field in trained.fields if field.name != IMAGE]
+    """What an image is made from; not of a colorizer, of which the grey image is shown."""
+    return [] if trained.kind == "colorization" else [field for field in trained.fields if field.name != IMAGE]
 
 
 def _colours(plan: Plan, trained: Trained) -> dict[str, tuple[str, ...]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rsmodels.data.source import ChipSource
 from rsmodels.downstream.settings import DownstreamSettings
 from rsmodels.errors import ModelError
+from rsmodels.evaluation.columns import COLOUR_COLUMNS, COLUMNS
 from rsmodels.evaluation.evaluate import EvaluateSettings
+from rsmodels.generators.colorization_settings import ColorizationSettings
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.tables.settings import ReproduceSettings, System
 from rsmodels.tasks.models import resolve
@@ -20,6 +22,7 @@ from rsprep.settings import laid_over, make_settings
 
 SEGMENTER, HELPER = "segmenter", "helper"
 RECIPE, RECORD, PAGE = "recipe.yaml", "table.json", "report.html"
+T = TypeVar("T")
 FOLDERS = (SEGMENTER, HELPER, "runs", "evaluations", "synthetic", "downstream", "catalog")
 
 
@@ -47,11 +50,21 @@ class Plan:
     settings: ReproduceSettings
     home: Path
     source: ChipSource
-    segmenter: Mapping[str, Any]
-    """Settings of the run that judges, as `resolve` takes them."""
+    segmenter: Mapping[str, Any] | None
+    """Settings of the run that judges, as `resolve` takes them; None of colorizers, which need none."""
     helper: Mapping[str, Any] | None
     runs: tuple[Run, ...]
     """System by system, in the order of the recipe."""
+
+    @property
+    def colours(self) -> bool:
+        """Whether the systems are colorizers."""
+        return self.segmenter is None
+
+    @property
+    def columns(self) -> Sequence[tuple[str, str, str, int]]:
+        """Columns of the table: key, title, which way is better, digits."""
+        return COLOUR_COLUMNS if self.colours else COLUMNS
 
     def of(self, system: str) -> tuple[Run, ...]:
         """The runs of one system."""
@@ -60,7 +73,7 @@ class Plan:
     def evaluate(self, run: Run) -> EvaluateSettings:
         """Settings of the evaluation of a run."""
         fixed = {"checkpoint": str(run.folder), "data": self.settings.data, "out": str(run.evaluation)}
-        judge = {"segmenter": str(self.home / SEGMENTER), "device": self.settings.device}
+        judge = {"segmenter": None if self.colours else str(self.home / SEGMENTER), "device": self.settings.device}
         return make_settings(EvaluateSettings, {**self.settings.evaluate, **fixed, **judge})
 
     def made(self, system: str) -> Path:
@@ -98,28 +111,58 @@ def plan(settings: ReproduceSettings) -> Plan:
     Raises
     ------
     ConfigError, ModelError, StoreError : a key or value of any section that is wrong, by name; ``no-helper`` where a
-        system wants one and the recipe has none.
+        system wants one and the recipe has none; ``mixed-table`` of colorizers and others; ``not-for-colours``.
     """
     home = Path(settings.out)
     source = ChipSource.open(settings.data)
     fixed: dict[str, Any] = {"data": [settings.data], "device": settings.device}
-    judge = {"model": "segmentation", **settings.segmenter, **fixed, "out": str(home / SEGMENTER)}
+    judge: dict[str, Any] | None = {
+        "model": "segmentation",
+        **settings.segmenter,
+        **fixed,
+        "out": str(home / SEGMENTER),
+    }
     helper = None
     if settings.helper is not None:
         helper = {"model": "segmentation", **settings.helper, **fixed, "out": str(home / HELPER)}
     runs = tuple(
         _run(settings, system, seed, home, fixed) for system in settings.systems for seed in range(system.seeds)
     )
+    if _of_colours(settings, runs):
+        judge = None
     found = Plan(settings=settings, home=home, source=source, segmenter=judge, helper=helper, runs=runs)
     _check(found)
     return found
 
 
+def _of_colours(settings: ReproduceSettings, runs: Sequence[Run]) -> bool:
+    """Whether the systems are colorizers, all or none of them."""
+    resolved = {run.system: _placed(f"systems.{run.system}", partial(resolve, run.values)) for run in runs}
+    colours = [name for name, one in resolved.items() if isinstance(one, ColorizationSettings)]
+    if 0 < len(colours) < len(resolved):
+        raise ModelError(
+            "mixed-table",
+            "colorizers and other models are measured by other figures",
+            value=", ".join(name for name in resolved if name not in colours),
+            remedy="make a table of each kind",
+        )
+    given = [name for name in ("helper", "synthetic", "downstream") if getattr(settings, name) is not None]
+    if colours and given:
+        raise ModelError(
+            "not-for-colours",
+            "a table of colorizers has no such section",
+            value=", ".join(given),
+            remedy="take it out",
+        )
+    return bool(colours)
+
+
 def _check(found: Plan) -> None:
-    """See that every section can be used."""
+    """See that every section but the systems, which were looked at before, can be used."""
     settings, first = found.settings, found.runs[0]
-    sections: list[tuple[str, Callable[[], object]]] = [(SEGMENTER, lambda: resolve(found.segmenter))]
-    sections += [(f"systems.{run.system}", partial(resolve, run.values)) for run in found.runs]
+    sections: list[tuple[str, Callable[[], object]]] = []
+    if found.segmenter is not None:
+        sections.append((SEGMENTER, partial(resolve, found.segmenter)))
     sections.append(("evaluate", lambda: found.evaluate(first)))
     if found.helper is not None:
         sections.append((HELPER, partial(resolve, found.helper)))
@@ -128,11 +171,16 @@ def _check(found: Plan) -> None:
     if settings.downstream is not None:
         sections.append(("downstream", lambda: found.downstream(())))
     for name, check in sections:
-        try:
-            check()
-        except InputError as error:  # the same, with the place in the recipe
-            value = f"{name}: {error.value}"
-            raise type(error)(error.slug, error.cause, value=value, remedy=error.remedy) from None
+        _placed(name, check)
+
+
+def _placed(name: str, check: Callable[[], T]) -> T:
+    """What `check` gives; what it raises says where in the recipe the trouble is."""
+    try:
+        return check()
+    except InputError as error:
+        value = f"{name}: {error.value}"
+        raise type(error)(error.slug, error.cause, value=value, remedy=error.remedy) from None
 
 
 def _run(settings: ReproduceSettings, system: System, seed: int, home: Path, fixed: Mapping[str, Any]) -> Run:

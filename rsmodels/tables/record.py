@@ -13,7 +13,7 @@ from typing import Any
 from rsmodels.downstream.compare import RECORD as COMPARISON
 from rsmodels.downstream.gains import spread
 from rsmodels.errors import ModelError
-from rsmodels.evaluation.columns import COLUMNS, gains_of
+from rsmodels.evaluation.columns import gains_of
 from rsmodels.evaluation.evaluate import RECORD as FIGURES
 from rsmodels.records import number
 from rsmodels.tables.judge import COSTS
@@ -37,6 +37,7 @@ def record_of(plan: Plan, failures: Sequence[Mapping[str, Any]]) -> dict[str, An
     return {
         "format": 1,
         "title": settings.title,
+        "kind": "colorization" if plan.colours else "generator",
         "data": {
             "name": source.name,
             "identity": source.identity,
@@ -49,8 +50,9 @@ def record_of(plan: Plan, failures: Sequence[Mapping[str, Any]]) -> dict[str, An
         "segmenter": _segmenter(plan, judged),
         "columns": [
             {"key": key, "title": title, "better": better, "best": _best(rows, key, better)}
-            for key, title, better, _ in COLUMNS
+            for key, title, better, _ in plan.columns
         ],
+        "real": _real(rows) if plan.colours else None,
         "systems": rows,
         "synthetic": settings.synthetic,
         "downstream": _downstream(plan.home / "downstream" / COMPARISON),
@@ -68,10 +70,10 @@ def _row(plan: Plan, system: System) -> dict[str, Any]:
     found = [one for one in (_run(plan, run) for run in runs) if one is not None]
     settings = resolve(runs[0].values)
     tables = [one["table"] for one in found]
-    values = {key: [number(table[key]) for table in tables] for key, *_ in COLUMNS if key not in DOWNSTREAM}
-    gains = _gains(plan, runs[0])
+    values = {key: [number(table[key]) for table in tables] for key, *_ in plan.columns if key not in DOWNSTREAM}
+    gains = None if plan.colours else _gains(plan, runs[0])
     columns = {key: {**asdict(spread(some)), "n": _known(some)} for key, some in values.items()}
-    for name in SCORES:
+    for name in () if plan.colours else SCORES:
         gained = [number(gains["relative"][name])] if gains else []
         columns[f"d_{name}"] = {**asdict(spread(gained)), "n": len(gained)}
     return {
@@ -84,8 +86,8 @@ def _row(plan: Plan, system: System) -> dict[str, Any]:
         "width": getattr(getattr(settings, "network", None), "width", None),
         "bands": getattr(settings, "bands", None),
         "columns": columns,
-        "features": next((table["features"] for table in tables), None),
-        "distance": next((table["distance"] for table in tables), None),
+        "features": next((table.get("features") for table in tables), None),
+        "distance": next((table.get("distance") for table in tables), None),
         "gains": gains,
         "costs": _costs(found, settings),
         "runs": found,
@@ -113,9 +115,9 @@ def _run(plan: Plan, run: Run) -> dict[str, Any] | None:
         "checkpoint": {"name": manifest.path.name, "hash": manifest.digest},
         "step": manifest.step,
         "stochastic": bool((figures.get("diversity") or {}).get("stochastic")),
-        "table": figures["table"],
-        "no_frechet": figures["distances"][-1].get("no_frechet"),
-        "figures": {name: figures["figures"][name] for name in ("psnr", "ssim", "sam")},
+        "table": figures["figures"] if plan.colours else figures["table"],
+        "no_frechet": None if plan.colours else figures["distances"][-1].get("no_frechet"),
+        "figures": {name: figures["figures"].get(name) for name in ("psnr", "ssim", "sam")},
         "nearest": figures.get("nearest"),
         "warnings": figures["warnings"],
         "costs": {key: costs[key] for key in costs if key != "of"}
@@ -153,8 +155,14 @@ def _gains(plan: Plan, run: Run) -> dict[str, Any] | None:
         return None
 
 
+def _real(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What the real images reach themselves, of the figures that have such a limit."""
+    found = (run["table"]["colourfulness_real"] for row in rows for run in row["runs"])
+    return {"colourfulness": number(next(found, None))}
+
+
 def _segmenter(plan: Plan, judged: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if judged is None:
+    if judged is None or plan.segmenter is None:
         return None
     settings = resolve(plan.segmenter)
     return {
@@ -193,10 +201,10 @@ def _made(folder: Path) -> dict[str, Any] | None:
 
 
 def _best(rows: Sequence[Mapping[str, Any]], key: str, better: str) -> list[str]:
-    """The systems with the best mean of a column, where there are several to choose from."""
+    """The systems with the best mean of a column, where there are several to choose from and a way to go."""
     means = {row["name"]: row["columns"][key]["mean"] for row in rows}
     known = {name: mean for name, mean in means.items() if not math.isnan(mean)}
-    if len(known) < 2:
+    if len(known) < 2 or not better:
         return []
     best = max(known.values()) if better == "↑" else min(known.values())
     return [name for name, mean in known.items() if mean == best]

@@ -71,7 +71,8 @@ class ReproduceSettings(Section):
     )
     train: dict[str, Any] = Field({}, description="settings of all systems, over their presets and under their own")
     segmenter: dict[str, Any] = Field(
-        {"preset": "tiny"}, description="settings of the segmentation run that judges; it learns from all train chips"
+        {"preset": "tiny"},
+        description="settings of the segmentation run that judges; it learns from all train chips; not for colorizers",
     )
     helper: dict[str, Any] | None = Field(
         None, description="settings of another segmentation run, for systems in whose settings {helper} is written"

@@ -7,13 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rsmodels.downstream.words import Table
-from rsmodels.evaluation.columns import COLUMNS
+from rsmodels.evaluation.columns import COLOUR_COLUMNS, COLUMNS
 
-DIGITS = {key: digits for key, _, _, digits in COLUMNS}
+DIGITS = {key: digits for key, _, _, digits in (*COLUMNS, *COLOUR_COLUMNS)}
 FIDELITY = ("frechet", "kernel", "miou", "fwiou", "accuracy")
 DIVERSITY = ("diversity", "mcsd", "mocd")
 GAIN = ("d_miou", "d_fwiou", "d_accuracy")
+COLOURS = tuple(key for key, *_ in COLOUR_COLUMNS)
+SHARES = ("acc@2", "acc@5", "ssim")
+"""Of colorizers: written in percent, as the paper does."""
 BEST = " *"
+
+
+def parts(record: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Columns that stand in one table each."""
+    return (COLOURS,) if record["kind"] == "colorization" else (FIDELITY, DIVERSITY + GAIN)
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -35,11 +43,16 @@ def subtitle(record: Mapping[str, Any]) -> str:
 def figures(record: Mapping[str, Any], keys: Sequence[str]) -> Table:
     """Some columns of Table I, a row a system."""
     shown = [one for one in record["columns"] if one["key"] in keys]
-    header = ("", *(f"{one['title']} {one['better']}" for one in shown))
+    header = ("", *(f"{one['title']} {one['better']}".strip() for one in shown))
     rows = [(row["name"], *(_cell(row, one) for one in shown)) for row in record["systems"]]
     real = record["segmenter"]
     if real is not None and set(keys) & {"miou", "fwiou", "accuracy"}:
         limits = {name: f"{real[name]:.{DIGITS[name]}f}" for name in ("miou", "fwiou", "accuracy")}
+        rows.append(("real images", *(limits.get(one["key"], "–") for one in shown)))
+    own = record["real"]
+    if own is not None:
+        known = {name: value for name, value in own.items() if not math.isnan(value)}
+        limits = {name: f"{value:.{DIGITS[name]}f}" for name, value in known.items()}
         rows.append(("real images", *(limits.get(one["key"], "–") for one in shown)))
     return header, rows
 
@@ -103,6 +116,11 @@ def _explained(record: Mapping[str, Any]) -> Iterator[str]:
         if several > 1:
             yield "Means over seeds ± standard deviation where a system was trained with several."
         yield "The best of each column has a star."
+    if record["kind"] == "colorization":
+        yield (
+            "acc@2 and acc@5: pixels of which no channel is more than so many of 255 levels off. Colourfulness is that "
+            "of Hasler and Süsstrunk; the last row is that of the real images."
+        )
     features = sorted({row["features"] for row in rows if row["features"]})
     if features:
         yield f"Fréchet and kernel distance are between features of {_and(features)}; this is not Inception's FID."
@@ -157,6 +175,8 @@ def _cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
         return "–"
     digits = DIGITS[column["key"]]
     percent = column["key"] in GAIN
+    if column["key"] in SHARES:
+        found = {key: 100 * found[key] for key in ("mean", "deviation")}
     text = f"{found['mean']:+.{digits}f} %" if percent else f"{found['mean']:.{digits}f}"
     if not math.isnan(found["deviation"]):
         text += f" ± {found['deviation']:.{digits}f}"

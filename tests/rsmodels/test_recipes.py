@@ -35,12 +35,15 @@ def test_recipes_of_comparisons_are_valid(path: Path) -> None:
 
 @pytest.mark.parametrize("path", OF_A_TABLE, ids=lambda path: path.stem)
 def test_recipes_of_tables_are_valid(path: Path, tiny_dataset: Path) -> None:
-    """Every section is checked before anything is made: runs, evaluations, synthetic sets, the comparison."""
+    """Every section is checked before anything is made: runs, evaluations, synthetic sets, the comparison.
+
+    A table of colorizers ends with the evaluations.
+    """
     given = {**read_config(path), "data": str(tiny_dataset), "out": "table"}
     checked = plan(make_settings(ReproduceSettings, given))
     assert len(checked.runs) == sum(system.seeds for system in checked.settings.systems)
-    assert checked.settings.synthetic is not None
-    assert checked.settings.downstream is not None
+    assert (checked.settings.synthetic is None) == checked.colours
+    assert (checked.settings.downstream is None) == checked.colours
 
 
 def test_there_are_recipes_of_all_kinds() -> None:
