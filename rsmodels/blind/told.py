@@ -166,8 +166,8 @@ def explained(record: Mapping[str, Any]) -> str:
     across = "of all over the raters' means" if len(record["raters"]) > 1 else "over raters there is none of one"
     return (
         f"Mean score ± standard deviation: of a rater over the images, {across}. People use the scale each in their "
-        "own way: compare with the real images in the same row. Over real: how often, of a generated and a real image, the "
-        "generated one had the higher score, ties half; 50 % means that the two could not be told apart."
+        "own way: compare with the real images in the same row. Over real: how often, of a generated and a real image, "
+        "the generated one had the higher score, ties half; 50 % means that the two could not be told apart."
     )
 
 
