@@ -38,6 +38,10 @@ def colorize(
         float | None, typer.Option(help="From the raster's numbers to the model's: number * scale + offset.")
     ] = None,
     offset: Annotated[float | None, typer.Option(help="See --scale.  [default: 0]")] = None,
+    range: Annotated[  # noqa: A002  # the name in the help
+        str | None,
+        typer.Option(help="Instead of a scale: the raster's numbers that are black and white, as 0,2047."),
+    ] = None,
     tile: Annotated[int | None, typer.Option(help="Pixels along a tile.  [default: as the model learned]")] = None,
     overlap: Annotated[int | None, typer.Option(help="Pixels that tiles share.  [default: a quarter]")] = None,
     window: Annotated[
@@ -56,7 +60,7 @@ def colorize(
 
     Example:
 
-        rsmodels colorize panchromatic.tif coloured --checkpoint run --keep-lightness
+        rsmodels colorize panchromatic.tif coloured --checkpoint run --keep-lightness --range 0,2047
 
         rsmodels colorize pictures coloured --checkpoint run
 
@@ -68,7 +72,8 @@ def colorize(
 
     values: dict[str, Any] = read_config(config) if config else {}
     override(values, input=input, out=out, checkpoint=checkpoint, keep_lightness=keep_lightness, bands=bands)
-    override(values, scale=scale, offset=offset, tile=tile, overlap=overlap, window=window, batch=batch, device=device)
+    override(values, scale=scale, offset=offset, range=range, tile=tile, overlap=overlap)
+    override(values, window=window, batch=batch, device=device)
     with watcher() as progress:
         made = colour(values, progress=progress)
     print(f"{headline(made.record)}\n{subline(made.record)}\nreport   {made.page}")

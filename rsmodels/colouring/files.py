@@ -65,7 +65,7 @@ def colour_files(settings: ColorizeSettings, progress: Progress) -> dict[str, An
             "chips-not-pictures",
             "this is a data set; a folder of pictures is coloured, or one raster",
             value=settings.input,
-            remedy="`rsmodels evaluate` colours the chips of a data set and measures it",
+            remedy="`rsmodels synth-augment` recolours chips of a data set, `rsmodels evaluate` measures colours on it",
         )
     files = list_files(settings.input)
     painter = painter_of(settings)

@@ -67,7 +67,7 @@ def subline(record: Mapping[str, Any]) -> str:
     if record["beyond"] > TOO_MUCH * max(record["coloured"], 1):
         parts.append(
             f"{100 * record['beyond'] / record['coloured']:.0f} % of the pixels are outside the range that the model "
-            "learned and were cut off at it (--scale and --offset bring other numbers into it)"
+            "learned and were cut off at it (--range, or --scale and --offset, bring other numbers into it)"
         )
     return "; ".join(parts)
 

@@ -68,8 +68,8 @@ class Painter:
             wanted = COLOURS
         return bands_of(learned, there, wanted, where)
 
-    def scales(self, numbers: Numbers, scale: float | None, offset: float) -> Scales:
-        """Of a file, from whose one band or three bands colours are made.
+    def scales(self, numbers: Numbers, settings: ColorizeSettings) -> Scales:
+        """Of a file, from whose one band or three bands colours are made, by the scale or range that `settings` give.
 
         Of a single band that a model for lightness is given, a number is the grey of which all three colours have it.
 
@@ -77,7 +77,12 @@ class Painter:
         ------
         ModelError : ``other-numbers``, see :func:`rsmodels.tiling.numbers.rescaled`.
         """
-        learned = self.trained.normaliser
+        learned, scale, offset = self.trained.normaliser, settings.scale, settings.offset
+        if settings.range is not None:
+            start = learned[IMAGE if self.starts_from == LIGHTNESS else GREY]
+            low, high = settings.range
+            scale = (start.high[0] - start.low[0]) / (high - low)
+            offset = start.low[0] - low * scale
         made = rescaled(learned[IMAGE], numbers, scale, offset)
         seen = made if self.starts_from == LIGHTNESS else rescaled(learned[GREY], numbers, scale, offset)
         return Scales(

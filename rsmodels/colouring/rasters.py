@@ -89,5 +89,5 @@ def open_grey(image: Path, painter: Painter, settings: ColorizeSettings) -> Grey
     names = band_names(info)
     bands = painter.bands_of(names, settings.bands, str(image))
     numbers = numbers_of(info, tuple(names[band] for band in bands))
-    scales = painter.scales(numbers, settings.scale, settings.offset)
+    scales = painter.scales(numbers, settings)
     return Grey(info=info, own_mask=own_mask, bands=bands, names=names, scales=scales)

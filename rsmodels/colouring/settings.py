@@ -31,6 +31,9 @@ class ColorizeSettings(Section):
         None, description="from a raster's numbers to those that the model learned: number * scale + offset"
     )
     offset: float = Field(0.0, description="see scale; -1000 for Sentinel-2 files with the offset of 2022 and later")
+    range: tuple[float, float] | None = Field(
+        None, description="instead of a scale: the raster's numbers that are to be black and white, such as 0,2047"
+    )
     tile: int | None = Field(None, ge=16, le=8192, description="pixels along a tile; null: as the model learned")
     overlap: int | None = Field(None, ge=0, le=4096, description="pixels that tiles share; null: a quarter of a tile")
     window: int = Field(2048, ge=64, le=32768, description="pixels along what is read of a raster at a time")
@@ -46,10 +49,19 @@ class ColorizeSettings(Section):
             return [name.strip() for name in value.split(",") if name.strip()]
         return [str(one) for one in value] if isinstance(value, (list, tuple)) else value
 
+    @field_validator("range", mode="before")
+    @classmethod
+    def _ends(cls, value: Any) -> Any:
+        return [end.strip() for end in value.split(",")] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.scale == 0:
             raise ValueError("scale: a number other than 0")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range: the lower end first, got {self.range[0]:g},{self.range[1]:g}")
+        if self.range is not None and (self.scale is not None or self.offset):
+            raise ValueError("range: stands in place of scale and offset; give one of the two")
         if self.bands is not None and len(self.bands) not in (1, 3):
             raise ValueError(f"bands: one, or red, green and blue; got {len(self.bands)}")
         if self.tile is not None and self.overlap is not None and 2 * self.overlap > self.tile:

@@ -234,6 +234,7 @@ def test_other_numbers_by_a_scale_come_out_in_their_type(dtype: str, run: Path, 
     with pytest.raises(ModelError, match="model/other-numbers"):
         colour(tmp_path, run)
     made = read(colour(tmp_path, run, scale=255 / 2047).images / "scene.tif")
+    assert np.array_equal(_made(tmp_path, run, "range", range="0,2047"), made.astype(np.int64))
     assert made.dtype == dtype
     assert np.abs(made - planted(values, 2047)).max() <= 1
     assert len(np.unique(made[0])) > 256  # not by way of 8 bit
@@ -338,6 +339,9 @@ def test_bad_inputs_are_named_and_leave_nothing(run: Path, scene: Path, tiny_dat
     refused(tmp_path, run, "model/overlap", overlap=20)
     refused(tmp_path, run, "config/bad-settings", tile=32, overlap=17)
     refused(tmp_path, run, "config/bad-settings", bands="1,2")
+    refused(tmp_path, run, "config/bad-settings", range="9,2")
+    refused(tmp_path, run, "config/bad-settings", range="0,2047", scale=2)
+    refused(tmp_path, run, "config/bad-range", range="0,a")
     refused(tmp_path, run, "model/no-checkpoint", checkpoint=str(tmp_path / "run"))
     write(tmp_path / "two.tif", np.ones((2, 9, 9), np.uint8))
     refused(tmp_path, run, "model/bands", input=str(tmp_path / "two.tif"))
