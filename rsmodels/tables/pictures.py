@@ -22,6 +22,8 @@ from rsprep.report.data import Rgb
 IMAGE = "image"
 SHOWN, DRAWN = 6, 4
 """Chips with an image of every system, and chips with several images of one."""
+BESIDE = 7
+"""Systems side by side; of more, their pictures would be too small."""
 
 
 def panels(plan: Plan, record: Mapping[str, Any]) -> Iterator[Section]:
@@ -30,15 +32,18 @@ def panels(plan: Plan, record: Mapping[str, Any]) -> Iterator[Section]:
     if not rows:
         return
     slots = plan.source.of_split(record["judged_on"])
-    yield _compared(plan, rows, [int(slot) for slot in evenly(slots, SHOWN)], record["judged_on"])
+    yield from _compared(plan, rows, [int(slot) for slot in evenly(slots, SHOWN)], record["judged_on"])
     drawing = next((row for row in rows if row["runs"][0]["stochastic"]), None)
     if drawing is not None:
         yield from _drawn(plan, drawing, [int(slot) for slot in evenly(slots, DRAWN)])
 
 
-def _compared(plan: Plan, rows: Sequence[Mapping[str, Any]], slots: Sequence[int], split: str) -> PanelsSection:
+def _compared(
+    plan: Plan, rows: Sequence[Mapping[str, Any]], slots: Sequence[int], split: str
+) -> Iterator[PanelsSection]:
     """Mask, real image, and an image of each system's first run (Fig. 5); one network at a time."""
     columns: dict[str, list[Rgb]] = {}
+    made: dict[str, list[Rgb]] = {}
     names = _names(plan.source)
     for row in rows:
         trained = _loaded(plan, row)
@@ -58,16 +63,21 @@ def _compared(plan: Plan, rows: Sequence[Mapping[str, Any]], slots: Sequence[int
                 shown = trained.grey(batch).expand(-1, len(image.bands or ()), -1, -1)
                 columns["grey"] = paint(image, shown, trained.normaliser, valid=batch.valid[IMAGE])
             columns["real"] = paint(image, batch.values[IMAGE], trained.normaliser, valid=batch.valid[IMAGE])
-        made = trained.colorize(batch) if plan.colours else trained.generate(batch)
-        columns[row["name"]] = paint(image, made, trained.normaliser)
-    rows_of = [list(pictures) for pictures in zip(*columns.values(), strict=True)]
-    return PanelsSection(
-        title="The same chips by every system",
-        columns=tuple(columns),
-        rows=[(names[slot], pictures) for slot, pictures in zip(slots, rows_of, strict=True)],
-        note=note,
-        classes=classes,
-    )
+        images = trained.colorize(batch) if plan.colours else trained.generate(batch)
+        made[row["name"]] = paint(image, images, trained.normaliser)
+    systems = list(made)
+    for start in range(0, len(systems), BESIDE):
+        part = columns | {name: made[name] for name in systems[start : start + BESIDE]}
+        pictures = [list(one) for one in zip(*part.values(), strict=True)]
+        more = len(systems) > BESIDE
+        yield PanelsSection(
+            title="The same chips by every system"
+            + (f": {systems[start]} to {systems[min(start + BESIDE, len(systems)) - 1]}" if more else ""),
+            columns=tuple(part),
+            rows=[(names[slot], row) for slot, row in zip(slots, pictures, strict=True)],
+            note="" if start else note,
+            classes=classes,
+        )
 
 
 def _drawn(plan: Plan, row: Mapping[str, Any], slots: Sequence[int]) -> Iterator[PanelsSection]:
