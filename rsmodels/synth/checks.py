@@ -22,12 +22,12 @@ def check_generator(trained: Trained, source: ChipSource) -> None:
     ------
     ModelError : ``not-a-generator``, ``other-chip-size``, ``no-such-field``, ``no-such-band``, ``unlike-data-sets``.
     """
-    if trained.kind != "generator":
+    if trained.kind not in ("generator", "colorization"):
         raise ModelError(
             "not-a-generator",
             "the checkpoint makes no images",
             value=f"{trained.path}: {trained.settings.model}",
-            remedy="give the checkpoint of a generator, such as rs-spade or pix2pix",
+            remedy="give the checkpoint of a generator, such as rs-spade or pix2pix, or of bmmaenet",
         )
     if trained.chip_px != source.schema.chip_px:
         raise ModelError(
@@ -58,7 +58,7 @@ def check_wishes(trained: Trained, settings: SynthSettings) -> None:
     ------
     ModelError : ``no-noise``, ``no-classes``.
     """
-    if settings.samples > 1:
+    if settings.samples > 1 and trained.kind == "generator":
         require_noise(trained, f"samples: {settings.samples}")
     if settings.favour_rare:
         require_label(trained, "favour_rare")

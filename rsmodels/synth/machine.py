@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rsmodels.data.augment import turn
 from rsmodels.data.batch import ChipBatch, ChipKey
-from rsmodels.data.fields import Field
 from rsmodels.data.raw import ChipFields
 from rsmodels.data.source import ChipSource
 from rsmodels.generators.settings import GeneratorSettings
 from rsmodels.metrics.nearest import Gallery
 from rsmodels.synth.edits import ClassFigures, exchange
 from rsmodels.synth.nearness import IMAGE, gallery_of, nearest_chips
-from rsmodels.synth.painting import painted_where
+from rsmodels.synth.painting import lent_fields, painted_where, recolours
+from rsmodels.synth.recolour import brought_to, colour_figures, lightened
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation
 from rsmodels.training.load import Trained, load
@@ -63,7 +64,7 @@ class Machine:
 
     trained: Trained
     reader: ChipFields
-    """Of the conditions."""
+    """Of what parents lend."""
     gallery: Gallery
     """Of the train chips, to see how near an image comes to them."""
     alone: threading.Lock
@@ -93,15 +94,10 @@ def machine(work: SynthWork) -> Machine:
                     value=f"{work.checkpoint}, {work.data}",
                     remedy="put them back, or make another data set from what is there now",
                 )
-            reader = ChipFields(source, conditions_of(trained.fields))
+            reader = ChipFields(source, lent_fields(trained, source))
             gallery = gallery_of(source, trained)
             _machines[work.key] = Machine(trained=trained, reader=reader, gallery=gallery, alone=threading.Lock())
         return _machines[work.key]
-
-
-def conditions_of(fields: Sequence[Field]) -> tuple[Field, ...]:
-    """What an image is generated from."""
-    return tuple(field for field in fields if field.name != IMAGE)
 
 
 def make_synthetic(batch: Batch) -> Iterator[MadeChip]:
@@ -117,7 +113,7 @@ def make_synthetic(batch: Batch) -> Iterator[MadeChip]:
     run = made_by.trained.settings
     size = 1 if isinstance(run, GeneratorSettings) and run.statistics == "batch" else settings.batch
     for first in range(0, len(batch.chips), size):
-        yield from _generated(batch.chips[first : first + size], made_by, work, size)
+        yield from _generated(batch.chips[first : first + size], made_by, work, size, settings.strength)
 
 
 Image = tuple[NDArray[Any], NDArray[np.bool_], bool]
@@ -133,12 +129,16 @@ class _Conditions:
     valid: dict[str, NDArray[np.bool_]]
     seed: int
     """Of the noise."""
+    colours: NDArray[np.float32] | None
+    """That a recoloured image is brought to, as `colour_figures` has them; None for an image that is painted."""
 
 
-def _generated(chips: Sequence[CorpusChip], made_by: Machine, work: SynthWork, size: int) -> Iterator[MadeChip]:
+def _generated(
+    chips: Sequence[CorpusChip], made_by: Machine, work: SynthWork, size: int, strength: float
+) -> Iterator[MadeChip]:
     found = [_conditions(chip, made_by, work) for chip in chips]
     whole = [one for one in found if isinstance(one, _Conditions)]
-    images = list(_images(whole, made_by, size)) if whole else []
+    images = list(_images(whole, made_by, size, strength)) if whole else []
     turned = [chip.payload["element"] for chip, one in zip(chips, found, strict=True) if isinstance(one, _Conditions)]
     near = nearest_chips(made_by.gallery, made_by.trained, [image[:2] for image in images], turned) if whole else []
     pairs = zip(images, near, strict=True)
@@ -151,7 +151,8 @@ def _conditions(chip: CorpusChip, made_by: Machine, work: SynthWork) -> _Conditi
     reader, normaliser = made_by.reader, made_by.trained.normaliser
     variation = _variation(chip)
     try:
-        raw, _ = reader.read(chip.payload["slot"])
+        colours = _colours(chip.payload["reference"], made_by) if recolours(made_by.trained) else None
+        raw, clear = reader.read(chip.payload["slot"])
     except StoreError as error:
         return MadeChip(quarantined=f"{error.name}: {error.cause}")
     terrain = [field.name for field in reader.fields if field.kind == "terrain"]
@@ -165,17 +166,28 @@ def _conditions(chip: CorpusChip, made_by: Machine, work: SynthWork) -> _Conditi
             return MadeChip(rejected=NO_REGION)
         turned = edited
     own = {name: np.array(values, order="C") for name, values in turned.items()}  # the reader uses its memory again
-    encoded = {name: normaliser.encode(name, values[None]) for name, values in own.items()}
+    seen = {name: values[None].copy() for name, values in turn(clear, variation.element, ()).items()}
+    known = [name for name in own if name in normaliser.scalings]
+    encoded = {name: normaliser.encode(name, own[name][None], seen.get(name)) for name in known}
     return _Conditions(
         raw=own,
         values={name: values for name, (values, _) in encoded.items()},
         valid={name: valid for name, (_, valid) in encoded.items()},
         seed=chip.payload["noise_seed"],
+        colours=colours,
     )
 
 
-def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int) -> Iterator[Image]:
-    """What the generator makes of the conditions and each one's noise; it is given `size` chips, some again."""
+def _colours(slot: int, made_by: Machine) -> NDArray[np.float32]:
+    """What the colours of the train chip in `slot` are like."""
+    normaliser, (raw, clear) = made_by.trained.normaliser, made_by.reader.read(slot)
+    seen = None if IMAGE not in clear else clear[IMAGE][None]
+    values, valid = normaliser.encode(IMAGE, raw[IMAGE][None], seen)
+    return colour_figures(normaliser.unit(IMAGE, torch.from_numpy(values))[0], torch.from_numpy(valid[0, 0]))
+
+
+def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int, strength: float) -> Iterator[Image]:
+    """What the model makes of the conditions and each one's noise; it is given `size` chips, some again."""
     padded = [*conditions, *[conditions[-1]] * (size - len(conditions))]
     names = conditions[0].values
     batch = ChipBatch(
@@ -186,12 +198,32 @@ def _images(conditions: Sequence[_Conditions], made_by: Machine, size: int) -> I
     form = made_by.trained.noise
     noise = None if form is None else form.seeded([one.seed for one in padded])
     with made_by.alone:
-        image = made_by.trained.generate(batch, noise)[: len(conditions)].float().cpu()
-    valid = painted_where(made_by.reader.fields, batch.valid)[: len(conditions)]
+        again = recolours(made_by.trained)
+        painted = made_by.trained.colorize(batch) if again else made_by.trained.generate(batch, noise)
+    image = painted[: len(conditions)].float().cpu()
+    where = batch.valid[IMAGE] if again else painted_where(made_by.reader.fields, batch.valid)
+    valid = where[: len(conditions)]
+    if again:
+        image = _recoloured(image, batch.values[IMAGE], valid, conditions, made_by.trained, strength)
     finite = image.flatten(1).sum(dim=1).isfinite()  # one that is not spoils the sum
     image[~finite] = 0
     stored = made_by.trained.normaliser.to_store(IMAGE, image, valid)
     return zip(stored, valid[:, 0].numpy(), finite.tolist(), strict=True)
+
+
+def _recoloured(
+    images: Tensor,
+    parents: Tensor,
+    valid: Tensor,
+    conditions: Sequence[_Conditions],
+    trained: Trained,
+    strength: float,
+) -> Tensor:
+    """Images (n, 3, y, x), normalised, with their parents' lightness, each brought to the colours it is to have."""
+    units = lightened(*(trained.normaliser.unit(IMAGE, one[: len(images)]) for one in (images, parents)))
+    figures = [one.colours for one in conditions if one.colours is not None]
+    triples = zip(units, valid[:, 0], figures, strict=True)
+    return torch.stack([brought_to(unit, seen, wanted, strength) for unit, seen, wanted in triples]) * 2.0 - 1.0
 
 
 def _made(
@@ -205,8 +237,8 @@ def _made(
     image, valid, finite = generated
     if not finite:
         return MadeChip(quarantined=NOT_FINITE)
-    fields = {field.name: field for field in made_by.trained.fields}
-    arrays = {fields[name].variable: values for name, values in conditions.raw.items()}
+    image_variable = made_by.trained.fields[0].variable
+    arrays = {field.variable: conditions.raw[field.name] for field in made_by.reader.fields}
     variation = _variation(chip)
     stats: dict[str, Any] = {
         "valid_fraction": float(valid.mean()),
@@ -214,14 +246,14 @@ def _made(
         "lineage": f"generated by {made_by.trained.settings.model} ({work.manifest_hash[:16]}) "
         f"from the conditions of {chip.payload['parent']} ({variation.name})",
         "conditions": chip_digest(arrays),
-        "image": chip_digest({fields[IMAGE].variable: image}),
-        "noise": None if made_by.trained.noise is None else conditions.seed,
+        "image": chip_digest({image_variable: image}),
+        "noise": chip.payload["noise"],
     }
     for field in made_by.reader.fields:
         if field.kind == "classes":
             codes, counts = np.unique(conditions.raw[field.name], return_counts=True)
             stats["class_counts"] = {str(code): int(count) for code, count in zip(codes, counts, strict=True)}
-    arrays[fields[IMAGE].variable] = image
+    arrays[image_variable] = image
     if work.clear is not None:
         arrays[work.clear] = valid.astype(np.uint8)
     values: dict[str, float | int | str | bool] = {
@@ -232,6 +264,7 @@ def _made(
         "noise_seed": chip.payload["noise_seed"],
         "nearest_distance": nearest[0],
         "nearest_id": nearest[1],
+        **chip.payload["columns"],
     }
     return MadeChip(arrays=arrays, values=values, stats=stats)
 

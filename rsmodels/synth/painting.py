@@ -1,4 +1,4 @@
-"""Where a generator's image counts."""
+"""What a parent lends to an image, and where the image that a model makes of it counts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,28 @@ import torch
 from torch import Tensor
 
 from rsmodels.data.fields import Field
+from rsmodels.data.source import ChipSource
+from rsmodels.synth.recolour import kept_fields
+from rsmodels.training.load import Trained
+
+IMAGE = "image"
+
+
+def recolours(trained: Trained) -> bool:
+    """True for a model that colours the images of parents anew, false for one that paints conditions."""
+    return trained.kind == "colorization"
+
+
+def lent_fields(trained: Trained, source: ChipSource) -> tuple[Field, ...]:
+    """What is read of a parent: a generator's conditions; of a colorizer the image itself, and all that stays."""
+    if recolours(trained):
+        return (*trained.fields, *kept_fields(source, trained.fields[0]))
+    return tuple(field for field in trained.fields if field.name != IMAGE)
+
+
+def stored_fields(trained: Trained, source: ChipSource) -> tuple[Field, ...]:
+    """What a synthetic chip holds: the image, then what it was made from or what stays beside it."""
+    return (trained.fields[0], *(field for field in lent_fields(trained, source) if field.name not in (IMAGE, "grey")))
 
 
 def painted_where(conditions: Sequence[Field], valid: Mapping[str, Tensor]) -> Tensor:

@@ -31,13 +31,14 @@ def clear_of(source: ChipSource, fields: Sequence[Field]) -> str | None:
     return next((layer.clear for field in fields if (layer := source.layer(field)).clear), None)
 
 
-def synthetic_schema(source: ChipSource, fields: Sequence[Field], count: int) -> Schema:
+def synthetic_schema(source: ChipSource, fields: Sequence[Field], count: int, more: Sequence[Column] = ()) -> Schema:
     """The parents' variables, in their order, types and attributes, with the bands that the generator knows.
 
     Parameters
     ----------
     fields : of the generator: the image, and after it its conditions.
     count : chips that there will be.
+    more : columns besides those of all synthetic chips.
     """
     bands = {field.variable: field.bands for field in fields}
     clear = clear_of(source, fields)
@@ -55,7 +56,7 @@ def synthetic_schema(source: ChipSource, fields: Sequence[Field], count: int) ->
         chip_px=size,
         resolution=source.schema.resolution,
         slots_per_shard=min(slots, count),
-        columns=COLUMNS,
+        columns=(*COLUMNS, *more),
     )
 
 

@@ -30,6 +30,9 @@ class SynthSettings(CorpusSettings):
     seed: int = Field(0, description="another seed chooses other chips and makes other edits")
     samples: int = Field(1, ge=1, le=1000, description="images of each form of a chip's conditions, with other noise")
     favour_rare: bool = Field(False, description="take more chips, and make more edits, that show rare classes")
+    strength: float = Field(
+        1.0, ge=0, le=1, description="recolouring: how far an image is brought to the colours of another chip"
+    )
     share: float = Field(1.0, gt=0, le=1, description="share of the train chips that lend their conditions")
     batch: int = Field(16, ge=1, le=4096, description="chips that the generator makes at a time")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the generator runs")
