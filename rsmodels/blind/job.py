@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rsmodels.blind.draw import draw
-from rsmodels.blind.page import render_test
+from rsmodels.blind.key import read_key
+from rsmodels.blind.page import check_place, render_test
 from rsmodels.blind.settings import BlindSettings
 from rsmodels.blind.supply import supplies
 from rsmodels.errors import ModelError
@@ -38,18 +39,13 @@ def blind_test(settings: BlindSettings | Mapping[str, Any], *, progress: Progres
 
     Raises
     ------
-    ModelError : ``too-few-images``, ``unlike-sizes``, ``no-page``; those of :func:`rsmodels.blind.supply.supplies`.
+    ModelError : ``too-few-images``, ``unlike-sizes``, ``no-page``, ``page-in-use``; those of
+        :func:`rsmodels.blind.supply.supplies`.
     StoreError : the data set cannot be read.
     """
     checked = make_settings(BlindSettings, settings)
     watcher, page = progress or Silent(), Path(checked.out)
-    if page.is_dir() or not page.absolute().parent.is_dir():
-        raise ModelError(
-            "no-page",
-            "the page cannot be written here: it is a file, in a folder that there is",
-            value=str(page),
-            remedy="give another --out, such as blind.html",
-        )
+    check_place(page)
     watcher.stage("blind test")
     real, made, warnings = supplies(checked)
     shown = draw(real, made, checked.real, checked.generated, checked.seed)
@@ -60,6 +56,24 @@ def blind_test(settings: BlindSettings | Mapping[str, Any], *, progress: Progres
         "systems": {name: dict(supply.origin) for name, supply in made.items()},
     }
     text, test = render_test(shown, origin, checked.title, checked.longest)
+    _refuse_other(page, test)
     write_text(page, text)
     counts = {name: sum(one.system == name for one in shown) for name in made}
     return BlindTest(page=page, test=test, real=checked.real, generated=counts, warnings=tuple(warnings))
+
+
+def _refuse_other(page: Path, test: str) -> None:
+    """See that no other test is lost: without its page nobody can read its scores."""
+    if not page.exists():
+        return
+    try:
+        there = f"test {read_key(page)['test']}"
+    except ModelError:
+        there = "no blind test"
+    if there != f"test {test}":
+        raise ModelError(
+            "page-in-use",
+            "there is another file in the place of the page; without the page of a test its scores cannot be read",
+            value=f"{page}: {there}",
+            remedy="give another --out, or remove the file",
+        )

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from rsmodels.blind.draw import Shown, shrunk
 from rsmodels.blind.key import encode
+from rsmodels.errors import ModelError
 from rsprep.report.html import escaping
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -65,6 +66,17 @@ def render_test(shown: Sequence[Shown], origin: Mapping[str, Any], title: str, l
         )
     )
     return page, test
+
+
+def check_place(page: Path) -> None:
+    """Raise ModelError ``no-page`` where a page cannot be written, or is not called one."""
+    if page.suffix.lower() not in (".html", ".htm") or page.is_dir() or not page.absolute().parent.is_dir():
+        raise ModelError(
+            "no-page",
+            "the page cannot be written here: it is a file that ends in .html, in a folder that there is",
+            value=str(page),
+            remedy="give another --out, such as blind.html",
+        )
 
 
 def _own(name: str) -> Markup:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from rsmodels.blind.key import read_key
+from rsmodels.blind.page import check_place
 from rsmodels.blind.scores import Rated, read_scores
 from rsmodels.downstream.gains import spread
 from rsmodels.downstream.words import Table
+from rsmodels.errors import ModelError
 from rsmodels.records import as_json
 from rsmodels.report.page import BoxesSection, Section, TableSection, write_page
 from rsprep.files import write_text
@@ -41,13 +43,23 @@ def blind_scores(page: str | Path, files: Sequence[str | Path], *, out: str | Pa
 
     Raises
     ------
-    ModelError : ``not-a-blind-test``, and those of :func:`rsmodels.blind.scores.read_scores`.
+    ModelError : ``not-a-blind-test``, ``no-page``, ``over-the-key``, and those of
+        :func:`rsmodels.blind.scores.read_scores`.
     """
     key = read_key(page)
+    if out is not None:
+        out = Path(out)
+        check_place(out)
+        if out.exists() and out.samefile(page):
+            raise ModelError(
+                "over-the-key",
+                "the report would take the place of the page that has the key",
+                value=str(out),
+                remedy="give another --out",
+            )
     record = record_of(key, read_scores(files, key))
     if out is None:
         return BlindScores(record=record, page=None)
-    out = Path(out)
     write_text(out.with_suffix(".json"), as_json(record))
     write_page(out, headline(record), subtitle(record), _sections(record), over="Blind test")
     return BlindScores(record=record, page=out)

@@ -89,7 +89,10 @@ def test_the_same_again_is_the_same_and_another_seed_is_not(home: Path, tmp_path
     first = blind_test(given(home, tmp_path))
     before = first.page.read_bytes()
     assert blind_test(given(home, tmp_path)).page.read_bytes() == before
-    other = blind_test(given(home, tmp_path, seed=1))
+    with pytest.raises(ModelError, match="page-in-use"):  # its scores could not be read any more
+        blind_test(given(home, tmp_path, seed=1))
+    assert first.page.read_bytes() == before
+    other = blind_test(given(home, tmp_path, seed=1, out=str(tmp_path / "other.html")))
     assert other.test != first.test
     assert read_key(other.page)["images"] != decode(*block_of(before.decode()))["images"]
 
@@ -130,6 +133,7 @@ def test_keys_come_back_and_look_like_nothing() -> None:
         ({"folders": ["{home}/truth", "{home}/painter", "painter={home}/dabbler"]}, "same-name"),
         ({"out": "{home}"}, "no-page"),
         ({"out": "{home}/nowhere/blind.html"}, "no-page"),
+        ({"out": "{home}/blind.json"}, "no-page"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(changes: dict[str, Any], slug: str, home: Path, tmp_path: Path) -> None:

@@ -128,6 +128,13 @@ def test_one_rater_counts_once(page: Path, tmp_path: Path) -> None:
         blind_scores(page, files)
 
 
+def test_the_key_is_not_written_over(page: Path, tmp_path: Path) -> None:
+    before = page.read_bytes()
+    with pytest.raises(ModelError, match="over-the-key"):
+        blind_scores(page, [saved(tmp_path, page, "ada", opinions(page, 80, 70, 10))], out=page)
+    assert page.read_bytes() == before
+
+
 def test_the_command_line_tells_them(page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = saved(tmp_path, page, "ada", opinions(page, 80, 70, 10))
     assert main(["report", "--scores", str(path), "--key", str(page)]) == 0
