@@ -120,6 +120,7 @@ def _one(
     parts = work / f"{number:06d}-{settings.window}"
     done = colour_scene(one.scene, painter, window=settings.window, work=parts, out=one.out, told=progress.advance)
     write_text(marker, as_json(asdict(done)))
+    one.scene.forget()
     return done
 
 

@@ -131,7 +131,9 @@ def _masks(images: Path, masks: Path | None) -> dict[str, Path]:
 def _ready(job: Job, method: Method, settings: InpaintSettings, out: Path) -> _Ready:
     scene = open_scene(job.image, job.mask, method, settings)
     files = out / IMAGES / f"{job.name}{scene.ending}", out / FILLED / f"{job.name}{scene.ending}"
-    return _Ready(job=job, scene=scene, todo=look(scene, settings.window), files=files)
+    todo = look(scene, settings.window)
+    scene.forget()
+    return _Ready(job=job, scene=scene, todo=todo, files=files)
 
 
 def _identity(settings: InpaintSettings, method: Method, found: Sequence[Job]) -> dict[str, Any]:
@@ -180,6 +182,7 @@ def _one(number: int, one: _Ready, method: Method, settings: InpaintSettings, wo
         told=progress.advance,
     )
     write_done(marker, done)
+    one.scene.forget()
     return done
 
 

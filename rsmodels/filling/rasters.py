@@ -83,6 +83,10 @@ class Scene(Raster):
     normaliser: Normaliser
     fill_nodata: bool
 
+    def forget(self) -> None:
+        super().forget()
+        vars(self.mask).pop("_whole", None)
+
     def area(self, part: Box, tiling: Tiling) -> Area:
         """A part of the raster and what its tiles see around it."""
         spans = [tiling.span(length, side) for length, side in zip(self.shape, part, strict=True)]

@@ -72,6 +72,10 @@ class Raster:
         """(band, y, x) of all bands of the file, as it has them."""
         return read_picture(self.path, window=box) if self.info.windowed else self._decoded[:, *box]
 
+    def forget(self) -> None:
+        """Let go of a picture that was decoded: of a folder of many, one is held at a time."""
+        vars(self).pop("_decoded", None)
+
     def empty(self, box: Box, values: NDArray[Any]) -> Flags:
         """(y, x) True where one of the bands that are filled (band, y, x) has no data."""
         empty = ~np.isfinite(values).all(axis=0)

@@ -15,11 +15,14 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
-from rsmodels.colouring import work
+from rsmodels.colouring import files, work
 from rsmodels.colouring.colorize import Colouring, colorize
+from rsmodels.data.loader import sweep
+from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
 from rsmodels.lab import to_lab, to_rgb
 from rsmodels.tiling import rasters
+from rsmodels.training.load import load
 from rsmodels.training.run import train
 from rsprep.errors import InputError
 from tests.rsmodels.colouring.conftest import Plain, Plant, Uneven
@@ -188,6 +191,21 @@ def test_a_killed_run_goes_on_where_it_was(
     assert len(calls) == 5
 
 
+@pytest.mark.parametrize("kind", ["run", "band_run"])
+def test_a_chip_is_coloured_as_evaluation_has_it(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """What a file is to the network is what the chip was: grey, scale and the way back."""
+    path: Path = request.getfixturevalue(kind)
+    trained = load(path, device="cpu")
+    source = ChipSource.open(trained.settings.data[0])
+    batch = next(iter(sweep(source, source.of_split("val")[:1], trained.fields, trained.normaliser, batch=1)))
+    expected = trained.normaliser.to_store("image", trained.colorize(batch), batch.valid["image"])[0]
+    start = "grey" if "grey" in batch.values else "image"
+    raw = trained.normaliser.to_store(start, batch.values[start], batch.valid[start])[0]
+    write(tmp_path / "scene.tif", raw, nodata=trained.normaliser["image"].nodata)
+    known = batch.valid[start][0, 0].numpy() & batch.valid["image"][0, 0].numpy()
+    assert np.abs(_made(tmp_path, path, "again") - expected)[:, known].max() <= 1
+
+
 # -- what is looked at -----------------------------------------------------------------------------
 
 
@@ -290,8 +308,17 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_a_folder_of_pictures(run: Path, pictures: Path, plant: Plant, tmp_path: Path) -> None:
+def test_a_folder_of_pictures(
+    run: Path, pictures: Path, plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(Plain())
+    opened, plain = [], files.open_grey
+
+    def watched(*args: Any) -> Any:
+        opened.append(plain(*args))
+        return opened[-1]
+
+    monkeypatch.setattr(files, "open_grey", watched)
     made = colour(tmp_path, run, input=str(pictures))
     found = sorted(path.relative_to(made.out).as_posix() for path in made.out.rglob("*") if path.is_file())
     assert found == ["colorize.json", "images/b.png", "images/c.tif", "images/field/a.png", "report.html"]
@@ -301,6 +328,8 @@ def test_a_folder_of_pictures(run: Path, pictures: Path, plant: Plant, tmp_path:
     assert (alpha[3] == 200).all()
     for image in (alpha[:3], read(made.images / "c.tif")):
         assert np.abs(image - planted(surface((45, 61)).astype(np.uint8))).max() <= 1
+    assert len(opened) == 3
+    assert not any("_decoded" in vars(one) for one in opened)  # however many there are, they are not all held
     record = json.loads((made.out / "colorize.json").read_text())
     assert [one["name"] for one in record["files"]] == ["b", "c", "field/a"]
     assert record["trained_on"]
