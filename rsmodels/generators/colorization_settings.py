@@ -72,7 +72,7 @@ class ColorizationSettings(RunSettings):
 
         Raises
         ------
-        ModelError : ``no-colours``, and those of :func:`rsmodels.data.source.field`.
+        ModelError : ``no-red-green-blue``, and those of :func:`rsmodels.data.source.field`.
         """
         image = field(source, IMAGE, self.image, self.bands)
         if self.bands is None:
@@ -102,7 +102,7 @@ def _colours(bands: tuple[str, ...] | None) -> tuple[str, ...]:
     if bands is not None and len(bands) == 3:
         return bands
     raise ModelError(
-        "no-colours",
+        "no-red-green-blue",
         f"red, green and blue are not found among {', '.join(bands or ()) or 'the bands'}",
         value=len(bands or ()),
         remedy="name them with --bands, as B04,B03,B02",

@@ -155,5 +155,5 @@ def test_settings_that_cannot_be_are_refused(keys: dict[str, Any], told: str) ->
 
 def test_images_without_colours_are_refused(tiny_dataset: Path, tmp_path: Path) -> None:
     settings = resolve(settings_of(tiny_dataset, tmp_path, image="lulc"))
-    with pytest.raises(ModelError, match="no-colours"):
+    with pytest.raises(ModelError, match="no-red-green-blue"):
         gather(settings)
