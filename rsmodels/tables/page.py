@@ -84,7 +84,8 @@ def _downstream(record: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def _runs(record: Mapping[str, Any]) -> Iterator[Section]:
-    header = ("system", "seed", "checkpoint", "PSNR", "SSIM", "nearer to a train chip", "run", "evaluation")
+    nearer = () if record["kind"] == "colorization" else ("nearer to a train chip",)
+    header = ("system", "seed", "checkpoint", "PSNR", "SSIM", *nearer, "run", "evaluation")
     rows = []
     for row in record["systems"]:
         for run in row["runs"]:
@@ -96,7 +97,7 @@ def _runs(record: Mapping[str, Any]) -> Iterator[Section]:
                     f"{run['checkpoint']['name']} {run['checkpoint']['hash'][:12]}",
                     _number(run["figures"]["psnr"], 2),
                     _number(run["figures"]["ssim"], 3),
-                    "–" if closer is None else f"{100 * closer:.0f} %",
+                    *(("–" if closer is None else f"{100 * closer:.0f} %",) if nearer else ()),
                     run["folder"],
                     f"{run['evaluation']}/report.html",
                 )

@@ -16,7 +16,7 @@ import yaml
 from rsmodels.cli.main import main
 from rsmodels.errors import ModelError
 from rsmodels.evaluation.columns import COLOUR_COLUMNS
-from rsmodels.tables import words
+from rsmodels.tables import pictures, words
 from rsmodels.tables.job import reproduce
 from tests.rsmodels.scenes import build_scenes
 
@@ -95,6 +95,15 @@ def test_the_page_has_table_boxes_and_pictures(table: Path) -> None:
     assert "real images" in page
     assert 'data-layer="grey"' in page
     assert 'data-layer="whole"' in page
+
+
+def test_more_systems_than_fit_stand_in_several_rows(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "BESIDE", 1)
+    page = reproduce(again(table)).page.read_text()
+    assert "by every system: unet to unet" in page
+    assert "by every system: whole to whole" in page
+    assert page.count('data-layer="real"') == 2 * 6
+    assert page.count('data-layer="whole"') == 6
 
 
 def test_boxes_hold_every_image_of_every_run(table: Path) -> None:
