@@ -14,7 +14,8 @@ date, in days, on which they are clear and which is at most `MOST_DAYS` away. Fi
 error of nothing is not to be had: "the ground itself" tells how far pixels that are clear on both dates are apart, in
 the same chips. "Last clear date" is what a user without an inpainter would do: it fills from the nearest clear date on
 the other side, earlier for later and later for earlier. Scene classes miss the rims and shadows of clouds, and whatever
-fills a hole takes them for the ground; ``--grow`` hides them, too. The same pixels are counted with any of it.
+fills a hole takes them for the ground; ``--grow`` hides them, too. Counted are the pixels of SCL's clouds alone, of
+chips of which, grown, no more than `MOST` is hidden: fewer chips with more of it.
 """
 
 from __future__ import annotations
