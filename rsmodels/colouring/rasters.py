@@ -14,29 +14,8 @@ from rsmodels.colouring.settings import ColorizeSettings
 from rsmodels.generators.colorization_settings import GREY
 from rsmodels.tiling.numbers import numbers_of
 from rsmodels.tiling.rasters import Raster, image_info
-from rsmodels.tiling.tiles import Box, Flags, Tiling, within
+from rsmodels.tiling.tiles import Area, Box, Tiling
 from rsprep.corpus.files import band_names, bands_of
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Area:
-    """A part of a raster that is to be coloured, and what lies around it."""
-
-    shape: tuple[int, int]
-    """(y, x) of the whole raster."""
-    part: Box
-    """What is to be coloured, in pixels of the raster."""
-    around: Box
-    """What the arrays cover: all tiles that reach into the part."""
-    values: NDArray[np.float32]
-    """(1 or 3, y, x) as the network's scale has them."""
-    known: Flags
-    """(y, x) True where there are data."""
-
-    @property
-    def inner(self) -> Box:
-        """The part within the arrays."""
-        return within(self.part, self.around)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

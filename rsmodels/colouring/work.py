@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from rsmodels.colouring.painter import Painter
-from rsmodels.colouring.rasters import Area, Grey
+from rsmodels.colouring.rasters import Grey
 from rsmodels.colouring.writing import write_coloured
 from rsmodels.generators.colorization import CHANNELS
 from rsmodels.generators.colorization_settings import IMAGE
-from rsmodels.tiling.tiles import Blend, Box, Flags, require_finite, within
+from rsmodels.tiling.tiles import Area, Blend, Box, Flags, require_finite, within
 from rsprep.files import appearing
 
 _EDGE = 1.001

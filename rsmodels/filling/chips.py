@@ -17,7 +17,7 @@ from rsmodels.data.source import ChipSource
 from rsmodels.filling.growing import grown
 from rsmodels.filling.method import IMAGE, Method, method_of
 from rsmodels.filling.settings import InpaintSettings
-from rsmodels.filling.tiles import Area, Filled, fill_areas
+from rsmodels.filling.tiles import Filled, Hole, fill_areas
 from rsprep.corpus.plan import Batch, CorpusChip, MadeChip
 from rsprep.errors import BuildError, StoreError
 
@@ -130,7 +130,7 @@ def _read(chip: CorpusChip, here: Workshop) -> Arrays | MadeChip:
     return arrays
 
 
-def _area(arrays: Arrays, work: FillWork) -> Area:
+def _area(arrays: Arrays, work: FillWork) -> Hole:
     raw = arrays[work.variable]
     raw = np.ascontiguousarray(raw[list(work.positions)]) if work.positions else raw
     hidden = work.hidden(arrays[work.mask])
@@ -138,10 +138,10 @@ def _area(arrays: Arrays, work: FillWork) -> Area:
     known = np.empty((1, *hidden.shape), np.bool_)
     work.normaliser.encode_into(IMAGE, raw, (~hidden).astype(np.uint8), values, known)
     whole = slice(0, hidden.shape[0]), slice(0, hidden.shape[1])
-    return Area(shape=hidden.shape, part=whole, around=whole, values=values, known=known[0], wanted=hidden)
+    return Hole(shape=hidden.shape, part=whole, around=whole, values=values, known=known[0], wanted=hidden)
 
 
-def _chip(chip: CorpusChip, arrays: Arrays, area: Area, filled: Filled, work: FillWork, stored: set[str]) -> MadeChip:
+def _chip(chip: CorpusChip, arrays: Arrays, area: Hole, filled: Filled, work: FillWork, stored: set[str]) -> MadeChip:
     if not area.known.any():
         return MadeChip(rejected=NOTHING_KNOWN)
     if area.wanted.mean() > work.max_hidden:

@@ -15,7 +15,7 @@ from rsmodels.filling.grids import Grid, Nesting, nesting
 from rsmodels.filling.growing import grown
 from rsmodels.filling.method import IMAGE, Method
 from rsmodels.filling.settings import InpaintSettings
-from rsmodels.filling.tiles import Area
+from rsmodels.filling.tiles import Hole
 from rsmodels.tiling.numbers import bands_of, numbers_of
 from rsmodels.tiling.rasters import PICTURES, Raster, image_info, opened
 from rsmodels.tiling.tiles import Box, Flags, Tiling, within
@@ -87,7 +87,7 @@ class Scene(Raster):
         super().forget()
         vars(self.mask).pop("_whole", None)
 
-    def area(self, part: Box, tiling: Tiling) -> Area:
+    def area(self, part: Box, tiling: Tiling) -> Hole:
         """A part of the raster and what its tiles see around it."""
         spans = [tiling.span(length, side) for length, side in zip(self.shape, part, strict=True)]
         around = spans[0], spans[1]
@@ -98,7 +98,7 @@ class Scene(Raster):
         clear = (~(hidden | empty)).astype(np.uint8)
         self.normaliser.encode_into(IMAGE, raw, clear, values, known)
         wanted = hidden if self.fill_nodata else hidden & ~empty
-        return Area(shape=self.shape, part=part, around=around, values=values, known=known[0], wanted=wanted)
+        return Hole(shape=self.shape, part=part, around=around, values=values, known=known[0], wanted=wanted)
 
 
 def open_scene(image: Path, mask: Path, method: Method, settings: InpaintSettings) -> Scene:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsmodels.tiling.tiles import Blend, Box, Flags, Tiling, common, require_finite, within
+from rsmodels.tiling.tiles import Area, Blend, Box, Flags, Tiling, common, require_finite, within
 
 Filler = Callable[[Tensor, Tensor], Tensor]
 """Takes images (B, C, y, x) and a mask (B, 1, y, x) of 1 where hidden; returns the images (B, C, y, x), filled."""
@@ -22,26 +22,11 @@ LEAST_WEIGHT = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Area:
-    """A part of an image that is to be filled, and what lies around it."""
+class Hole(Area):
+    """A part of an image that is to be filled; known are pixels that are neither hidden nor without data."""
 
-    shape: tuple[int, int]
-    """(y, x) of the whole image."""
-    part: Box
-    """What is to be filled, in pixels of the image."""
-    around: Box
-    """What the arrays cover: all tiles that reach into the part."""
-    values: NDArray[np.float32]
-    """(C, y, x); of what is not known any number."""
-    known: Flags
-    """(y, x) True where there is a pixel to learn from: neither hidden nor without data."""
     wanted: Flags
     """(y, x) True where a pixel is to be filled."""
-
-    @property
-    def inner(self) -> Box:
-        """The part within the arrays."""
-        return within(self.part, self.around)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +43,7 @@ class Filled:
 class _Canvas:
     """An area and its tiles."""
 
-    area: Area
+    area: Hole
     tiling: Tiling
     blend: Blend = field(init=False)
 
@@ -84,7 +69,7 @@ class _Canvas:
 
 
 def fill_areas(
-    areas: Sequence[Area],
+    areas: Sequence[Hole],
     fill: Filler,
     tiling: Tiling,
     *,

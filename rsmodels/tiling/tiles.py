@@ -19,6 +19,27 @@ Box = tuple[slice, slice]
 Flags = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Area:
+    """A part of an image that is worked on, and what lies around it."""
+
+    shape: tuple[int, int]
+    """(y, x) of the whole image."""
+    part: Box
+    """What is worked on, in pixels of the image."""
+    around: Box
+    """What the arrays cover: all tiles that reach into the part."""
+    values: NDArray[np.float32]
+    """(C, y, x) as the network's scale has them; of what is not known any number."""
+    known: Flags
+    """(y, x) True where there is a pixel to learn from."""
+
+    @property
+    def inner(self) -> Box:
+        """The part within the arrays."""
+        return within(self.part, self.around)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tiling:
     """How large tiles are, and how far they overlap."""

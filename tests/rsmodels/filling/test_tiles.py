@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmodels.errors import ModelError
-from rsmodels.filling.tiles import Area, Filled, fill_areas
+from rsmodels.filling.tiles import Filled, Hole, fill_areas
 from rsmodels.tiling.tiles import Box, Tiling
 
 
@@ -20,11 +20,11 @@ def mean_of_known(images: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, mean.expand_as(images), images)
 
 
-def area(values: NDArray[np.float32], hidden: NDArray[np.bool_], tiling: Tiling, part: Box | None = None) -> Area:
+def area(values: NDArray[np.float32], hidden: NDArray[np.bool_], tiling: Tiling, part: Box | None = None) -> Hole:
     shape = hidden.shape[0], hidden.shape[1]
     part = part or (slice(0, shape[0]), slice(0, shape[1]))
     around = tiling.span(shape[0], part[0]), tiling.span(shape[1], part[1])
-    return Area(
+    return Hole(
         shape=shape,
         part=part,
         around=around,
