@@ -38,6 +38,12 @@ def gan_loss(logits: Tensor, real: bool, kind: GanKind = "bce", *, for_generator
     return F.relu(1 - logits if real else 1 + logits).mean()
 
 
+def told_apart(logits: Tensor, kind: GanKind = "bce") -> tuple[Tensor, Tensor]:
+    """A discriminator's losses of a batch of real images and, after them, as many generated ones."""
+    real, fake = logits.chunk(2)
+    return gan_loss(real, True, kind), gan_loss(fake, False, kind)
+
+
 def masked_l1(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Mean |pred - target| of (B, C, y, x), over pixels with valid (B, 1, y, x); 0 where there are none."""
     return _over_valid((pred.float() - target.float()).abs(), valid)

@@ -13,7 +13,7 @@ from torch import Tensor
 from rsmodels.data.batch import ChipBatch
 from rsmodels.evaluation.judges import IMAGE, Legend, sentence
 from rsmodels.evaluation.page import Figures, figures_table, number, over_chips
-from rsmodels.metrics.colour import colour_scores
+from rsmodels.metrics.colour import colour_scores, colourfulness
 from rsmodels.metrics.image import ImageScores
 from rsmodels.report.page import Ramp, Section
 from rsmodels.report.pictures import ERROR_STOPS, ERROR_TOP, error_map, key_of, paint
@@ -55,7 +55,7 @@ class ColorizerJudge:
         made, real = self._units(batch)
         found = self.scores.update(made, real, valid)
         found |= colour_scores(made, real, valid)
-        found["colourfulness_real"] = colour_scores(real, real, valid)["colourfulness"]
+        found["colourfulness_real"] = colourfulness(real, valid)
         for name in set(CHIP_FIGURES) - {"psnr", "ssim", "mse"}:
             self.met.setdefault(name, []).append(found[name])
         return {name: values.numpy() for name, values in found.items()}

@@ -93,10 +93,9 @@ class ColorizationTask:
         return self._critic(networks, state) if phase == "discriminator" else self._maker(networks, state)
 
     def _critic(self, networks: Networks, state: Coloured) -> tuple[Tensor, dict[str, Tensor]]:
-        form = self.settings.losses.adversarial
         both = torch.cat([state.real, state.made[0].detach()])
-        real, fake = networks["discriminator"]({GREY: state.grey}, both)[-1].chunk(2)
-        on_real, on_fake = losses.gan_loss(real, True, form), losses.gan_loss(fake, False, form)
+        logits = networks["discriminator"]({GREY: state.grey}, both)[-1]
+        on_real, on_fake = losses.told_apart(logits, self.settings.losses.adversarial)
         return 0.5 * (on_real + on_fake), {"d_real": on_real, "d_fake": on_fake}
 
     def _maker(self, networks: Networks, state: Coloured) -> tuple[Tensor, dict[str, Tensor]]:

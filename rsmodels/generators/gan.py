@@ -71,11 +71,8 @@ class GanTask(GeneratorTask):
         return self._critic(networks, state) if phase == "discriminator" else self._maker(networks, state)
 
     def _critic(self, networks: Networks, pair: Pair) -> tuple[Tensor, dict[str, Tensor]]:
-        form = self.settings.losses.adversarial
         logits = networks["discriminator"](pair.conditions, torch.cat([pair.real, pair.fake.detach()]))[-1]
-        real, fake = logits.chunk(2)
-        on_real = losses.gan_loss(real, True, form)
-        on_fake = losses.gan_loss(fake, False, form)
+        on_real, on_fake = losses.told_apart(logits, self.settings.losses.adversarial)
         total = 0.5 * (on_real + on_fake)
         return total, {"d_real": on_real, "d_fake": on_fake}
 

@@ -129,8 +129,7 @@ class InpaintTask:
         form, parts = self.settings.losses.adversarial, {}
         for name, fake in zip(CRITICS, state.repaired, strict=True):
             both = torch.cat([state.clean, fake.detach()])
-            real, made = networks[name]({OCCLUDED: state.occluded}, both)[-1].chunk(2)
-            on_real, on_fake = losses.gan_loss(real, True, form), losses.gan_loss(made, False, form)
+            on_real, on_fake = losses.told_apart(networks[name]({OCCLUDED: state.occluded}, both)[-1], form)
             parts[f"d_{name.removesuffix('_critic')}"] = 0.5 * (on_real + on_fake)
         return torch.stack(list(parts.values())).sum(), parts
 

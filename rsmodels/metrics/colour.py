@@ -43,11 +43,14 @@ def colour_scores(pred: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tens
     made, real = ((one.double() * LEVELS).round() for one in (pred, target))
     ok = valid[:, 0].bool()
     apart = (made - real).abs().amax(dim=1)
-    scores = {f"acc@{within}": _mean((apart <= within).double(), ok) for within in WITHIN}
-    return {name: one.cpu() for name, one in (scores | {"colourfulness": _colourfulness(made, ok)}).items()}
+    scores = {f"acc@{within}": _mean((apart <= within).double(), ok).cpu() for within in WITHIN}
+    return scores | {"colourfulness": colourfulness(pred, valid)}
 
 
-def _colourfulness(image: Tensor, ok: Tensor) -> Tensor:
+@torch.no_grad()
+def colourfulness(images: Tensor, valid: Tensor) -> Tensor:
+    """That of :func:`colour_scores`, of images (B, 3, y, x) of 0 to 1: (B,) float64, on the CPU."""
+    image, ok = (images.double() * LEVELS).round(), valid[:, 0].bool()
     red, green, blue = image.unbind(dim=1)
     spread, mean = torch.zeros(2, len(image), dtype=image.dtype, device=image.device)
     for opponent in (red - green, (red + green) / 2 - blue):
@@ -55,7 +58,7 @@ def _colourfulness(image: Tensor, ok: Tensor) -> Tensor:
         spread = spread + _mean((opponent - middle[:, None, None]) ** 2, ok)
         mean = mean + middle**2
     found: Tensor = spread.sqrt() + 0.3 * mean.sqrt()
-    return found
+    return found.cpu()
 
 
 def _mean(values: Tensor, ok: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from rsmodels.synth.machine import SynthWork, make_synthetic
 from rsmodels.synth.nearness import apart
 from rsmodels.synth.painting import lent_fields, recolours, stored_fields
 from rsmodels.synth.rarity import chip_weights, class_pixels
-from rsmodels.synth.recolour import columns_of, groups_of, has_scenes, kept_fields, reference_for
+from rsmodels.synth.recolour import columns_of, groups_of, has_scenes, reference_for
 from rsmodels.synth.schema import clear_of, synthetic_schema
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
@@ -116,7 +116,7 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
             chips,
             settings.seed,
             noisy=trained.noise is not None or recolours(trained),
-            lender=_lender(source, trained, parents) if recolours(trained) else None,
+            lender=_lender(source, parents, pixels) if recolours(trained) else None,
         ),
         make=make_synthetic,
         shared=SynthWork(
@@ -186,9 +186,11 @@ def planned(
         yield CorpusChip(chip_id=f"{short}.{variation.name}", split="train", payload=payload, place=place)
 
 
-def _lender(source: ChipSource, trained: Trained, parents: NDArray[np.int64]) -> Callable[[int, int], dict[str, Any]]:
+def _lender(
+    source: ChipSource, parents: NDArray[np.int64], pixels: NDArray[np.int64] | None
+) -> Callable[[int, int], dict[str, Any]]:
     """Which train chip lends its colours, by the slot of the one that takes them and a seed; and its columns."""
-    groups = groups_of(source, kept_fields(source, trained.fields[0]), parents)
+    groups = groups_of(source, parents, pixels)
     names = dict(zip(source.chips.slot.tolist(), source.chips.chip_id.tolist(), strict=True))
     scenes = source.column(USUAL_COLUMN).tolist() if has_scenes(source) else None
     at = {slot: number for number, slot in enumerate(names)}

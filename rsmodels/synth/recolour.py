@@ -7,7 +7,6 @@ colours of Lab become those of the image (Reinhard et al. 2001). Lightness, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,6 @@ from rsmodels.data.fields import Field
 from rsmodels.data.scenes import USUAL_COLUMN
 from rsmodels.data.source import ChipSource, field
 from rsmodels.lab import to_lab, to_rgb
-from rsmodels.synth.rarity import class_pixels
 from rsmodels.synth.schema import clear_of
 from rsprep.store.schema import Column
 
@@ -49,19 +47,19 @@ def columns_of(source: ChipSource) -> tuple[Column, ...]:
     return (REFERENCE, LABEL) if has_scenes(source) else (REFERENCE,)
 
 
-def groups_of(source: ChipSource, kept: Sequence[Field], slots: NDArray[np.int64]) -> NDArray[np.int64]:
+def groups_of(source: ChipSource, slots: NDArray[np.int64], pixels: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """(chip,) number of the group of each chip: its scene, else its largest class, else one group for all.
 
     Only chips of one group lend each other their colours: water does not take those of a forest.
+
+    Parameters
+    ----------
+    pixels : (chip, class) of each class, as :func:`rsmodels.synth.rarity.class_pixels` counts them; None without any.
     """
     if has_scenes(source):
         at = np.searchsorted(source.chips.slot, slots)
         return np.unique(source.column(USUAL_COLUMN)[at], return_inverse=True)[1].astype(np.int64)
-    label = next((one for one in kept if one.kind == "classes"), None)
-    if label is None:
-        return np.zeros(len(slots), np.int64)
-    largest: NDArray[np.int64] = class_pixels(source, label, slots).argmax(axis=1)
-    return largest
+    return np.zeros(len(slots), np.int64) if pixels is None else pixels.argmax(axis=1)
 
 
 def reference_for(slot: int, seed: int, slots: NDArray[np.int64], groups: NDArray[np.int64]) -> int:

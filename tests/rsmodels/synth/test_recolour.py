@@ -115,4 +115,4 @@ def test_structure_is_the_parents() -> None:
 
 def test_without_labels_all_chips_are_one_group(tiny_dataset: Path) -> None:
     source = ChipSource.open(tiny_dataset)
-    assert set(groups_of(source, (), source.of_split("train")).tolist()) == {0}
+    assert set(groups_of(source, source.of_split("train"), None).tolist()) == {0}
