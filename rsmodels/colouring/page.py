@@ -15,7 +15,7 @@ from rsmodels.colouring.rasters import Grey
 from rsmodels.generators.colorization_settings import LIGHTNESS
 from rsmodels.lab import to_lab, to_rgb
 from rsmodels.report.page import PanelsSection, TableSection, write_page
-from rsmodels.tiling.rasters import PICTURES, thinned
+from rsmodels.tiling.shown import DETAIL, LISTED, WHOLE, before_and_after, detail_caption, every, files_note
 from rsmodels.tiling.tiles import Box
 from rsprep.report import colours
 from rsprep.report.data import Rgb
@@ -28,7 +28,6 @@ NOTE = (
     "Colours are likely ones, and were never observed. Colours of the input, if it has any, were not looked at. "
     "Hatched pixels have no data."
 )
-_WHOLE, _DETAIL = 512, 256
 Stretch = tuple[float, float]
 
 
@@ -48,7 +47,7 @@ def write_report(page: Path, rasters: Sequence[Shown], record: Mapping[str, Any]
     coloured = any(len(one.scene.bands) == 3 for one in rasters)
     names = ("input", "grey", "coloured") if coloured else ("input", "coloured")
     rows = rows if coloured else [(caption, [images[0], images[2]]) for caption, images in rows]
-    panels = PanelsSection(title="Before and after", columns=names, rows=rows, note=NOTE, longest=_WHOLE)
+    panels = PanelsSection(title="Before and after", columns=names, rows=rows, note=NOTE, longest=WHOLE)
     over = f"rsmodels colorize · {record['model']} · {record['network'][:24]}"
     write_page(page, headline(record), subline(record), [panels, _table(record)], over=over)
 
@@ -79,7 +78,7 @@ def _start(record: Mapping[str, Any]) -> str:
 
 
 def _table(record: Mapping[str, Any]) -> TableSection:
-    files = record["files"][:200]
+    files = record["files"][:LISTED]
     rows = [
         (
             one["name"],
@@ -91,14 +90,11 @@ def _table(record: Mapping[str, Any]) -> TableSection:
         )
         for one in files
     ]
-    trained = ", ".join(f"{one['name']} ({one['split']})" for one in record["trained_on"])
-    more = f" The first {len(files)} of {len(record['files']):,}." if len(files) < len(record["files"]) else ""
     return TableSection(
         title="Files",
         header=("raster", "pixels", "without data", "outside the learned range", "type", "from"),
         rows=rows,
-        note=f"Tiles of {record['tile']} pixels that share {record['overlap']} with their neighbours. "
-        f"The model learned from {trained}.{more}",
+        note=files_note(record),
     )
 
 
@@ -108,14 +104,13 @@ def _table(record: Mapping[str, Any]) -> TableSection:
 def _rows(one: Shown, *, alone: bool) -> list[tuple[str, list[Rgb | None]]]:
     height, width = one.scene.shape
     whole = slice(0, height), slice(0, width)
-    planes = _read(one, whole, _WHOLE)
+    planes = _read(one, whole, WHOLE)
     stretches = _stretches(*planes)
     rows = [(f"{one.name}\n{width:,} × {height:,}", _pictures(*planes, stretches))]
-    if max(height, width) <= _WHOLE or not alone:
+    if max(height, width) <= WHOLE or not alone:
         return rows
     for box in details(planes[1], one.scene.shape):
-        caption = f"detail\nrow {box[0].start:,}\ncolumn {box[1].start:,}"
-        rows.append((caption, _pictures(*_read(one, box, _DETAIL), stretches)))
+        rows.append((detail_caption(box), _pictures(*_read(one, box, DETAIL), stretches)))
     return rows
 
 
@@ -131,10 +126,10 @@ def details(empty: NDArray[np.bool_], shape: tuple[int, int]) -> list[Box]:
     for down in (1, 3):
         for across in (1, 3):
             row, column = (
-                max(0, min(length * part // 4 - _DETAIL // 2, length - _DETAIL))
+                max(0, min(length * part // 4 - DETAIL // 2, length - DETAIL))
                 for length, part in zip(shape, (down, across), strict=True)
             )
-            box = slice(row, min(row + _DETAIL, shape[0])), slice(column, min(column + _DETAIL, shape[1]))
+            box = slice(row, min(row + DETAIL, shape[0])), slice(column, min(column + DETAIL, shape[1]))
             here = tuple(
                 slice(side.start * small // full, max(side.stop * small // full, side.start * small // full + 1))
                 for side, small, full in zip(box, empty.shape, shape, strict=True)
@@ -146,15 +141,7 @@ def details(empty: NDArray[np.bool_], shape: tuple[int, int]) -> list[Box]:
 
 def _read(one: Shown, box: Box, longest: int) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[Any]]:
     """Planes of the input (1 or 3, y, x), where they have no data, and the colours, shrunk by leaving pixels out."""
-    scene = one.scene
-    step = max(1, -(-max(side.stop - side.start for side in box) // longest))
-    before = thinned(scene.path, scene.info.format, scene.bands, box, step)
-    kind = "PNG" if scene.info.format in PICTURES else "GTiff"
-    after = thinned(one.out, kind, (0, 1, 2), box, step)
-    empty = ~np.isfinite(before).all(axis=0)
-    if scene.info.nodata is not None:
-        empty |= (before == scene.info.nodata).any(axis=0)
-    return before, empty, after
+    return before_and_after(one.scene, one.scene.bands, one.out, (0, 1, 2), box, every(box, longest))
 
 
 def _stretches(before: NDArray[Any], empty: NDArray[np.bool_], after: NDArray[Any]) -> tuple[Stretch, Stretch]:

@@ -14,7 +14,7 @@ from rsmodels.filling.pictures import NOTE, bands_shown, before_after, stretch_o
 from rsmodels.filling.rasters import Scene
 from rsmodels.filling.work import Done
 from rsmodels.report.page import PanelsSection, TableSection, write_page
-from rsmodels.tiling.rasters import PICTURES, thinned
+from rsmodels.tiling.shown import DETAIL, LISTED, WHOLE, before_and_after, detail_caption, every, files_note
 from rsmodels.tiling.tiles import Box
 from rsprep.report.data import Rgb
 
@@ -22,7 +22,6 @@ COLUMNS = ("input", "mask", "filled")
 MOST = 12
 """Rasters that are shown."""
 DETAILS = 4
-_WHOLE, _DETAIL = 512, 256
 _STRIP = 4 * 2**20
 
 
@@ -41,7 +40,7 @@ def write_report(page: Path, rasters: Sequence[Shown], record: Mapping[str, Any]
     """Write the page; of many rasters those with most to fill are shown."""
     chosen = sorted(rasters, key=lambda one: -one.done.filled)[:MOST]
     rows = [row for one in chosen if one.done.hidden for row in _rows(one, alone=len(rasters) == 1)]
-    panels = PanelsSection(title="Before and after", columns=COLUMNS, rows=rows, note=NOTE, longest=_WHOLE)
+    panels = PanelsSection(title="Before and after", columns=COLUMNS, rows=rows, note=NOTE, longest=WHOLE)
     over = f"rsmodels inpaint · {record['method']} · {record['filler'][:24]}"
     write_page(page, headline(record), subline(record), [panels, _table(record)], over=over)
 
@@ -68,7 +67,7 @@ def subline(record: Mapping[str, Any]) -> str:
 
 
 def _table(record: Mapping[str, Any]) -> TableSection:
-    files = record["files"][:200]
+    files = record["files"][:LISTED]
     rows = [
         (
             one["name"],
@@ -81,14 +80,11 @@ def _table(record: Mapping[str, Any]) -> TableSection:
         )
         for one in files
     ]
-    trained = ", ".join(f"{one['name']} ({one['split']})" for one in record["trained_on"])
-    more = f" The first {len(files)} of {len(record['files']):,}." if len(files) < len(record["files"]) else ""
     return TableSection(
         title="Files",
         header=("raster", "pixels", "hidden", "filled", "left", "without data", "bands"),
         rows=rows,
-        note=f"Tiles of {record['tile']} pixels that share {record['overlap']} with their neighbours."
-        f"{f' The model learned from {trained}.' if trained else ''}{more}",
+        note=files_note(record),
     )
 
 
@@ -98,7 +94,7 @@ def _table(record: Mapping[str, Any]) -> TableSection:
 def _rows(one: Shown, *, alone: bool) -> list[tuple[str, list[Rgb | None]]]:
     height, width = one.scene.shape
     whole = slice(0, height), slice(0, width)
-    planes, empty, hidden, filled = _read(one, whole, _WHOLE)
+    planes, empty, hidden, filled = _read(one, whole, WHOLE)
     stretch = stretch_of(planes, ~(empty | hidden))
     share = 100 * one.done.hidden / (height * width)
     shown = [one.scene.names[band] for band in bands_shown(one.scene.names, one.scene.bands)]
@@ -106,11 +102,10 @@ def _rows(one: Shown, *, alone: bool) -> list[tuple[str, list[Rgb | None]]]:
     if shown != ["red", "green", "blue"]:
         caption += f"\nshown: {', '.join(shown)}"
     rows = [(caption, before_after(planes, empty, hidden, filled, stretch))]
-    if max(height, width) <= _WHOLE or not alone:
+    if max(height, width) <= WHOLE or not alone:
         return rows
     for box in details(hidden, one.scene.shape):
-        caption = f"detail\nrow {box[0].start:,}\ncolumn {box[1].start:,}"
-        rows.append((caption, before_after(*_read(one, box, _DETAIL), stretch)))
+        rows.append((detail_caption(box), before_after(*_read(one, box, DETAIL), stretch)))
     return rows
 
 
@@ -123,10 +118,10 @@ def details(hidden: NDArray[np.bool_], shape: tuple[int, int]) -> list[Box]:
     shape : (y, x) of the raster.
     """
     found = []
-    for row in range(0, max(shape[0] - _DETAIL, 0) + 1, _DETAIL):
-        for column in range(0, max(shape[1] - _DETAIL, 0) + 1, _DETAIL):
+    for row in range(0, max(shape[0] - DETAIL, 0) + 1, DETAIL):
+        for column in range(0, max(shape[1] - DETAIL, 0) + 1, DETAIL):
             here = tuple(
-                slice(start * small // full, max((start + _DETAIL) * small // full, start * small // full + 1))
+                slice(start * small // full, max((start + DETAIL) * small // full, start * small // full + 1))
                 for start, small, full in zip((row, column), hidden.shape, shape, strict=True)
             )
             share = float(hidden[here].mean())
@@ -134,7 +129,7 @@ def details(hidden: NDArray[np.bool_], shape: tuple[int, int]) -> list[Box]:
                 found.append((abs(share - 1 / 3), row, column))
     best = sorted(found)[:DETAILS]
     return [
-        (slice(row, min(row + _DETAIL, shape[0])), slice(column, min(column + _DETAIL, shape[1])))
+        (slice(row, min(row + DETAIL, shape[0])), slice(column, min(column + DETAIL, shape[1])))
         for _, row, column in sorted(best, key=lambda one: one[1:])
     ]
 
@@ -147,16 +142,9 @@ def _read(
     All shrunk by leaving pixels out, so that no pixel of the pictures mixes hidden ones with others.
     """
     scene = one.scene
-    step = max(1, -(-max(side.stop - side.start for side in box) // longest))
-    bands = bands_shown(scene.names, scene.bands)
-    before = thinned(scene.path, scene.info.format, bands, box, step)
-    kind = "PNG" if scene.info.format in PICTURES else "GTiff"
-    after = thinned(one.out, kind, bands, box, step)
-    hidden = _hidden(scene, box, step)
-    empty = ~np.isfinite(before).all(axis=0)
-    if scene.info.nodata is not None:
-        empty |= (before == scene.info.nodata).any(axis=0)
-    return before, empty, hidden, after
+    step, bands = every(box, longest), bands_shown(scene.names, scene.bands)
+    before, empty, after = before_and_after(scene, bands, one.out, bands, box, step)
+    return before, empty, _hidden(scene, box, step), after
 
 
 def _hidden(scene: Scene, box: Box, step: int) -> NDArray[np.bool_]:
