@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
+from rsprep.cloud.address import Place
 from rsprep.job import seal as sealing
+from rsprep.job.desk import Desk
 from rsprep.job.journal import Journal
 from rsprep.job.progress import Progress
 from rsprep.overview import report
@@ -23,7 +24,7 @@ from rsprep.store.schema import Schema
 class Outcome:
     """What came out of a job."""
 
-    dataset: Path
+    dataset: Place
     data: ReportData
 
     @property
@@ -39,7 +40,7 @@ class Outcome:
 def finish(
     journal: Journal,
     schema: Schema,
-    dataset: Path,
+    desk: Desk,
     watcher: Progress,
     began: float,
     *,
@@ -59,15 +60,15 @@ def finish(
     extras : what a job writes besides, once the chips can be read.
     """
     watcher.stage("seal")
-    sealing.seal(journal, schema, dataset / sealing.STORE_NAME)
+    sealing.seal(journal, schema, desk.store)
     if extras is not None:
         extras()
     journal.set_meta("seconds", journal.meta("seconds", 0.0) + time.monotonic() - began)
     if journal.counts().committed:
         watcher.stage("catalog")
-        catalog.write_catalog(dataset, licence=licence, title=title, derived_from=derived_from)
-        catalog.register(dataset, home)
+        catalog.write_catalog(desk, licence=licence, title=title, derived_from=derived_from)
+        catalog.register(desk, home)
     watcher.stage("report")
-    data = report(dataset)
+    data = report(desk)
     journal.set_meta("sealed", True)
     return data

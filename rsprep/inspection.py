@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from rsprep.job.seal import STORE_NAME
+from rsprep.cloud.address import Place
+from rsprep.job.desk import at_desk
 from rsprep.overview import overview
 from rsprep.report.data import SPLITS
 from rsprep.report.words import count_text
@@ -24,10 +24,11 @@ class Inspection:
     sections: Mapping[str, tuple[tuple[str, ...], ...]]
 
 
-def inspect(dataset: str | Path) -> Inspection:
+def inspect(dataset: str | Place) -> Inspection:
     """What is in a data set: chips by state and split, variables, classes, sources, problems."""
-    data = overview(dataset)
-    schema, _ = read_schema(Path(dataset) / STORE_NAME)
+    with at_desk(dataset) as desk:
+        data = overview(desk)
+        schema, _ = read_schema(desk.store)
     counts, table = data.counts, data.chips
     sections: dict[str, tuple[tuple[str, ...], ...]] = {
         "chips": (

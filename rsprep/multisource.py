@@ -16,6 +16,7 @@ from rsprep.finish import Outcome, finish
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.grid import Plan
 from rsprep.job import seal as sealing
+from rsprep.job.desk import Desk, at_desk
 from rsprep.job.drive import make_pending
 from rsprep.job.embedded import with_embedded_source, with_simulated_source
 from rsprep.job.engine import check_scheduler
@@ -109,27 +110,31 @@ def build(
     _check_places(settings)
     check_scheduler(settings.engine)
     settings = with_embedded_source(settings, watcher)
-    dataset = Path(settings.out)
+    with at_desk(settings.out) as desk:
+        return _build(settings, desk, watcher, began, retry_failed=retry_failed)
+
+
+def _build(settings: BuildConfig, desk: Desk, watcher: Progress, began: float, *, retry_failed: bool) -> Outcome:
     watcher.stage("plan")
     identity = build_identity(settings)
-    frozen = _frozen(dataset, identity)
+    frozen = _frozen(desk.folder, identity)
     plan = make_plan(settings, frozen)
     for note in plan.notes:
         watcher.note(note)
     grid = plan.cut() if frozen is None else None
     if grid is not None:
         preflight(plan, grid)
-    with stopping_loudly(), Journal.resume(dataset, identity) as journal:
+    with stopping_loudly(), Journal.resume(desk, identity) as journal:
         if grid is not None:
             _record(plan, grid, journal)
-        write_text(dataset / LOCK_NAME, dump_config(settings))
+        write_text(desk.folder / LOCK_NAME, dump_config(settings))
         if retry_failed:
             journal.retry_failed()
         if journal.meta("sealed", default=False) and not journal.counts().shards_pending:
-            return Outcome(dataset=dataset, data=overview(dataset))
+            return Outcome(dataset=desk.home, data=overview(desk))
         journal.set_meta("sealed", False)
-        _make(plan, journal, dataset / sealing.STORE_NAME, watcher)
-        return Outcome(dataset=dataset, data=_finish(plan, journal, dataset, watcher, began))
+        _make(plan, journal, desk, watcher)
+        return Outcome(dataset=desk.home, data=_finish(plan, journal, desk, watcher, began))
 
 
 def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
@@ -146,28 +151,28 @@ def _record(plan: BuildPlan, grid: Plan, journal: Journal) -> None:
     journal.plan(planned_shards(grid.shards), (granule for found in plan.granules.values() for granule in found))
 
 
-def _make(plan: BuildPlan, journal: Journal, store: Path, watcher: Progress) -> None:
+def _make(plan: BuildPlan, journal: Journal, desk: Desk, watcher: Progress) -> None:
     """Make every shard that is pending."""
-    shared = store.with_name(SHARED_NAME)
+    shared = desk.folder / SHARED_NAME
 
     def tasks(address: str, token: str) -> Iterator[ShardTask]:
         return plan.tasks((shard_of(journal, row) for row in journal.pending()), address, token, shared.resolve())
 
     try:
-        make_pending(journal, store, plan.schema, run_shard, tasks, plan.config.engine, watcher)
+        make_pending(journal, desk.store, plan.schema, run_shard, tasks, plan.config.engine, watcher)
     finally:
         shutil.rmtree(shared, ignore_errors=True)
 
 
-def _finish(plan: BuildPlan, journal: Journal, dataset: Path, watcher: Progress, began: float) -> ReportData:
+def _finish(plan: BuildPlan, journal: Journal, desk: Desk, watcher: Progress, began: float) -> ReportData:
     """Select, seal, catalogue and report."""
     watcher.stage("select")
-    sealing.apply_selection(journal, plan.config, plan.schema, dataset / sealing.STORE_NAME)
-    return finish(journal, plan.schema, dataset, watcher, began, home=plan.config.catalog, title=plan.title)
+    sealing.apply_selection(journal, plan.config, plan.schema, desk.store)
+    return finish(journal, plan.schema, desk, watcher, began, home=plan.config.catalog, title=plan.title)
 
 
 def _check_places(settings: BuildConfig) -> None:
-    check_out(Path(settings.out))
+    check_out(settings.out)
     catalog.check_home(settings.catalog)
 
 
@@ -177,14 +182,14 @@ def _settings(config: BuildConfig | Mapping[str, Any] | str | Path) -> BuildConf
     return make_config(dict(config) if isinstance(config, Mapping) else read_config(config))
 
 
-def _frozen(dataset: Path, identity: Mapping[str, Any]) -> Frozen | None:
+def _frozen(folder: Path, identity: Mapping[str, Any]) -> Frozen | None:
     """What a build that was planned before has found; None for a new one.
 
     Another configuration is refused here already, before the old granules meet new settings.
     """
-    if not is_begun(dataset):
+    if not is_begun(folder):
         return None
-    with JournalView.open(dataset) as journal:
+    with JournalView.open(folder) as journal:
         journal.require_identity(identity)
         if not journal.is_planned:
             return None

@@ -16,13 +16,14 @@ import yaml
 from numpy.typing import NDArray
 
 from rsprep import dynamic_world
+from rsprep.cloud.address import Place
 from rsprep.errors import InputError, StoreError
 from rsprep.granule import Granule
 from rsprep.ground.aoi import read_aoi
 from rsprep.ground.footprint import chip_footprint
+from rsprep.job.desk import Desk, at_desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.records import CORPUS, ChipRow
-from rsprep.job.seal import STORE_NAME
 from rsprep.overview_corpus import sections
 from rsprep.report.choose import choose, describe
 from rsprep.report.data import (
@@ -40,6 +41,7 @@ from rsprep.report.render import render_chips
 from rsprep.store.read import open_dataset
 from rsprep.store.schema import Schema
 from rsprep.store.write import read_schema
+from rsprep.strict_yaml import load_yaml
 
 LOCK_NAME = "config.lock.yaml"
 REPORT_NAME = "report.html"
@@ -53,27 +55,28 @@ CLASSES = tuple(
 )
 
 
-def report(dataset: str | Path) -> ReportData:
+def report(dataset: str | Place | Desk) -> ReportData:
     """Write ``report.html`` of a sealed data set; returns what it shows."""
-    folder = Path(dataset)
-    data = overview(folder, pictures=True)
-    write_report(data, folder / REPORT_NAME)
-    return data
+    with at_desk(dataset) as desk:
+        data = overview(desk, pictures=True)
+        write_report(data, desk.folder / REPORT_NAME)
+        if desk is not dataset and desk.mirror is not None:
+            desk.mirror.push()
+        return data
 
 
-def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
+def overview(dataset: str | Place | Desk, *, pictures: bool = False) -> ReportData:
     """What there is to say of a data set; with `pictures`, a selection of its chips as quicklooks, too.
 
     Raises
     ------
     StoreError : there is no data set, or pictures are asked for before it is sealed.
     """
-    folder = Path(dataset)
-    with JournalView.open(folder) as journal:
-        config = _locked_config(folder)
+    with at_desk(dataset) as desk, JournalView.open(desk.folder) as journal:
+        config = _locked_config(desk.folder)
         counts = journal.counts()
         is_corpus = journal.meta(CORPUS) is not None
-        parts = (sections if is_corpus else _multisource)(folder, journal, pictures=pictures)
+        parts = (sections if is_corpus else _multisource)(desk, journal, pictures=pictures)
         return ReportData(
             **parts,
             counts=Counts(
@@ -86,22 +89,22 @@ def overview(dataset: str | Path, *, pictures: bool = False) -> ReportData:
             configuration=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
             software={name: importlib.metadata.version(name) for name in SOFTWARE},
             places={
-                "store": str(folder / STORE_NAME),
+                "store": str(desk.store),
                 "catalog": str(Path(config["catalog"]) / "catalog.json"),
-                "report": str(folder / REPORT_NAME),
+                "report": str(desk.home / REPORT_NAME),
             },
         )
 
 
-def _multisource(folder: Path, journal: JournalView, *, pictures: bool) -> dict[str, Any]:
+def _multisource(desk: Desk, journal: JournalView, *, pictures: bool) -> dict[str, Any]:
     """What only a multi-source data set has to show."""
-    config = _locked_config(folder)
-    schema, _ = read_schema(folder / STORE_NAME)
+    config = _locked_config(desk.folder)
+    schema, _ = read_schema(desk.store)
     origins = _Origins(journal.granules())
     table = _table(origins.noting(journal.chips()), schema)
-    looks, legends = _quicklooks(folder, table) if pictures else ((), ())
+    looks, legends = _quicklooks(desk.store, table) if pictures else ((), ())
     return {
-        "title": f"Data set {folder.resolve().name}",
+        "title": f"Data set {desk.name}",
         "subtitle": _subtitle(config, schema, journal.meta(SAID, default={})),
         "chips": table,
         "aoi": _outline(config["aoi"]),
@@ -114,7 +117,7 @@ def _multisource(folder: Path, journal: JournalView, *, pictures: bool) -> dict[
 
 def _locked_config(folder: Path) -> dict[str, Any]:
     try:
-        config = yaml.safe_load((folder / LOCK_NAME).read_text(encoding="utf-8"))
+        config = load_yaml((folder / LOCK_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         config = error
     if not isinstance(config, dict):
@@ -234,11 +237,11 @@ def _outline(aoi: str) -> tuple[NDArray[np.float64], ...]:
     return tuple(np.asarray(part.exterior.coords) for part in geometry.geoms)
 
 
-def _quicklooks(folder: Path, table: ChipTable) -> tuple[tuple[Quicklook, ...], tuple[Legend, ...]]:
+def _quicklooks(store: Place, table: ChipTable) -> tuple[tuple[Quicklook, ...], tuple[Legend, ...]]:
     choices = choose(table, QUICKLOOKS)
     if not choices:
         return (), ()
-    dataset = open_dataset(folder)
+    dataset = open_dataset(store)
     place = {chip_id: at for at, chip_id in enumerate(dataset["chip_id"].to_numpy().tolist())}
     bands = {
         str(name): [str(band) for band in dataset[f"{name}_band"].to_numpy()]

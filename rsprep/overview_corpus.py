@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rsprep.cloud.address import Place
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.records import CORPUS, TABLES, ChipRow
-from rsprep.job.seal import STORE_NAME
 from rsprep.report.data import ChipTable, Distribution, LandClass, Rgb, Sheet, SourceRow, Table
 from rsprep.report.plain import classes_of, paint
 from rsprep.report.sheet import contact_sheet
@@ -28,21 +28,21 @@ WIDEST_MAP = 8.0
 """Degrees; places that lie farther apart than this make a map on which nothing can be seen."""
 
 
-def sections(folder: Path, journal: JournalView, *, pictures: bool) -> dict[str, Any]:
+def sections(desk: Desk, journal: JournalView, *, pictures: bool) -> dict[str, Any]:
     """The parts of :class:`rsprep.report.data.ReportData` that a corpus fills in its own way."""
-    schema, _ = read_schema(folder / STORE_NAME)
+    schema, _ = read_schema(desk.store)
     about = journal.meta(CORPUS)
     classes = _classes(schema)
     table = _chip_table(journal.chips(), schema, classes)
     return {
-        "title": f"{about['title']}: {folder.resolve().name}",
+        "title": f"{about['title']}: {desk.name}",
         "subtitle": about["subtitle"],
         "chips": table,
         "classes": tuple(one for _, one in classes),
         "sources": tuple(SourceRow(**row) for row in about["sources"]),
         "tables": tuple(_table(row) for row in journal.meta(TABLES, [])),
         "distributions": tuple(_distributions(journal, about["histograms"])),
-        "sheets": _sheets(folder, schema, journal, about["sheet"]) if pictures and table.committed.any() else (),
+        "sheets": _sheets(desk.store, schema, journal, about["sheet"]) if pictures and table.committed.any() else (),
     }
 
 
@@ -114,7 +114,7 @@ def _distributions(journal: JournalView, wanted: Sequence[dict[str, Any]]) -> It
         )
 
 
-def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> tuple[Sheet, ...]:
+def _sheets(store: Place, schema: Schema, journal: JournalView, first: str) -> tuple[Sheet, ...]:
     """All variables of some chips side by side; those that the column `first` marks come first."""
     chips = [
         (chip.slot, chip.chip_id, bool(first) and bool(chip.stats["values"][first]))
@@ -126,7 +126,7 @@ def _sheets(folder: Path, schema: Schema, journal: JournalView, first: str) -> t
     columns = max(1, ACROSS_PX // (side * len(schema.variables)))
     most = max(min(SHOWN, columns * max(1, ACROSS_PX // side)), sum(marked))  # a longer sheet would be shrunk
     chosen = sorted(order[:most], key=lambda i: (not marked[i], i))
-    looks = _side_by_side(folder / STORE_NAME, [slots[i] for i in chosen], schema)
+    looks = _side_by_side(store, [slots[i] for i in chosen], schema)
     captions = [("* " if marked[i] else "") + _short(names[i]) for i in chosen]
     shown = ", ".join(variable.name for variable in schema.variables)
     note = f"{len(chosen)} of {len(names)} chips: {shown}" + (f"; * {first}" if first else "")
@@ -138,7 +138,7 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"…{name[-LONGEST_NAME:]}"
 
 
-def _side_by_side(store: Path, slots: Sequence[int], schema: Schema) -> list[Rgb]:
+def _side_by_side(store: Place, slots: Sequence[int], schema: Schema) -> list[Rgb]:
     """The chips in these slots, read one by one: they come from nearly as many shards."""
     step = _step(schema)
     group = open_strict(store)

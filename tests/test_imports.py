@@ -18,8 +18,9 @@ FLOORS = [
         "rsprep.moments",
         "rsprep.files",
         "rsprep.strict_yaml",
+        "rsprep.strict_json",
     },
-    {"rsprep.granule", "rsprep.config", "rsprep.settings"},
+    {"rsprep.granule", "rsprep.config", "rsprep.settings", "rsprep.cloud"},
     {"rsprep.ground", "rsprep.select"},
     {"rsprep.products", "rsprep.masks", "rsprep.reading", "rsprep.sources", "rsprep.store"},
     {"rsprep.job"},
@@ -53,7 +54,10 @@ MODEL_FLOORS = [
 # data set uses the machine that all corpora share.
 MEETING = (
     "rsprep.errors",
+    "rsprep.strict_json",
+    "rsprep.strict_yaml",
     "rsprep.files",
+    "rsprep.cloud",
     "rsprep.config",
     "rsprep.settings",
     "rsprep.job.progress",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ import pyarrow.parquet as pq
 import zarr
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import Place
+from rsprep.cloud.objects import as_file
 from rsprep.errors import StoreError
 from rsprep.store.schema import Schema
 
@@ -41,17 +42,18 @@ class ChipIndex:
         return len(self.slot)
 
 
-def read_index(folder: Path) -> dict[int, tuple[str, str, str]]:
+def read_index(folder: Place) -> dict[int, tuple[str, str, str]]:
     """Slot to (chip_id, digest, split), from the index of the data set in `folder`."""
     path = folder / "items.parquet"
-    if not path.is_file():
+    try:
+        table = pq.read_table(as_file(path), columns=["rsprep:slot", "id", "rsprep:digest", "split"])
+    except FileNotFoundError:
         raise StoreError(
             "no-index",
             "the data set has no index of its chips, and so no fingerprints of them",
             value=str(path),
             remedy="run the command that makes the data set again: it writes the index last",
-        )
-    table = pq.read_table(path, columns=["rsprep:slot", "id", "rsprep:digest", "split"])
+        ) from None
     slots, *rest = (column.to_pylist() for column in table.columns)
     return dict(zip(slots, zip(*rest, strict=True), strict=True))
 

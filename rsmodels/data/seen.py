@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from rsmodels.data.source import ChipSource
 from rsmodels.errors import ModelError
+from rsprep.cloud.address import Place, place
+from rsprep.cloud.objects import as_file
 from rsprep.files import appearing
 from rsprep.store.schema import NOWHERE
 
@@ -133,7 +135,7 @@ class Seen:
             pq.write_table(table, partial, compression="zstd")
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Place) -> Self:
         """Read what :meth:`write` wrote.
 
         Raises
@@ -141,7 +143,7 @@ class Seen:
         ModelError : ``no-lineage`` where the file is not there or is something else.
         """
         try:
-            table = pq.read_table(Path(path))
+            table = pq.read_table(as_file(place(path)))
         except (OSError, ValueError) as error:  # pyarrow's own are among these
             raise _unreadable(path, str(error)) from None
         if not (table.schema.metadata or {}).items() >= _FORMAT.items():
@@ -149,7 +151,7 @@ class Seen:
         return cls.of(**{name: table.column(name).to_numpy() for name in _TYPES})
 
 
-def _unreadable(path: str | Path, why: str) -> ModelError:
+def _unreadable(path: str | Place, why: str) -> ModelError:
     return ModelError(
         "no-lineage",
         f"the list of the chips that were seen cannot be read: {why}",

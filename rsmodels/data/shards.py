@@ -21,6 +21,7 @@ import zarr
 from numcodecs import blosc
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import Place, place
 from rsprep.errors import StoreError
 from rsprep.store.schema import Schema, Variable
 from rsprep.store.strict import open_strict, read_slots
@@ -65,15 +66,18 @@ class ChipReader:
     Safe to use from several threads. A file is open for the time of one read only.
     """
 
-    def __init__(self, path: str | Path, schema: Schema, name: str, *, zarr_only: bool = False) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Place, schema: Schema, name: str, *, zarr_only: bool = False) -> None:
+        self.path = place(path)
         self.variable: Variable = schema[name]
         self.shape = self.variable.chip_shape(schema.chip_px)
         self.dtype = np.dtype(self.variable.dtype)
         self._schema = schema
         self._size = int(np.prod(self.shape)) * self.dtype.itemsize
-        self._known = not zarr_only and _is_ours(self.path / name / "zarr.json", schema, self.variable)
-        self._group: zarr.Group | None = None if self._known else open_strict(self.path)
+        # The files are read past zarr where there are files.
+        self._files = self.path if isinstance(self.path, Path) and not zarr_only else None
+        if self._files is not None and not _is_ours(self._files / name / "zarr.json", schema, self.variable):
+            self._files = None
+        self._group: zarr.Group | None = None if self._files else open_strict(self.path)
         self._indexes: OrderedDict[int, NDArray[np.uint64]] = OrderedDict()
         self._lock = threading.Lock()
         self._scratch = _Scratch()
@@ -81,7 +85,7 @@ class ChipReader:
     @property
     def direct(self) -> bool:
         """True where the bytes are decoded here, False where zarr-python does it."""
-        return self._known
+        return self._files is not None
 
     def read(self, slot: int, out: NDArray[Any], positions: tuple[int, ...] | None = None) -> None:
         """Put chip `slot` into `out`.
@@ -108,8 +112,9 @@ class ChipReader:
         if self._group is not None:
             out[...] = self._by_zarr(self._group, slot)
             return
+        assert self._files is not None  # noqa: S101
         shard, within = divmod(slot, self._schema.slots_per_shard)
-        file = shard_file(self.path, self._schema, self.variable.name, shard)
+        file = shard_file(self._files, self._schema, self.variable.name, shard)
         try:
             descriptor = os.open(file, os.O_RDONLY)
         except FileNotFoundError:

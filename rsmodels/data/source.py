@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from rsmodels.data.fields import IGNORE, Field, Kind
 from rsmodels.data.places import PLACE, USUAL_COLUMNS, place_names, place_variable
 from rsmodels.data.scenes import SCENE, USUAL_COLUMN, scene_classes, scene_indices, scene_variable
 from rsmodels.errors import ModelError
+from rsprep.cloud.address import Place, absolute
 from rsprep.errors import StoreError
 from rsprep.store.read import store_path
 from rsprep.store.schema import TERRAIN_BANDS, Schema, Variable
@@ -59,7 +59,7 @@ class Layer:
 class ChipSource:
     """A sealed data set, opened for training."""
 
-    path: Path
+    path: Place
     """The chip store itself."""
     schema: Schema
     identity: str
@@ -69,16 +69,16 @@ class ChipSource:
     @property
     def name(self) -> str:
         """Name of the data set's folder."""
-        return self.path.absolute().parent.name
+        return absolute(self.path).parent.name
 
     @property
-    def folder(self) -> Path:
-        """The data set's folder."""
+    def folder(self) -> Place:
+        """Where the data set lies."""
         return self.path.parent
 
     @classmethod
-    def open(cls, path: str | Path, *, splits: Sequence[str] | None = None, share: float = 1.0) -> ChipSource:
-        """Open the data set at `path`, or its ``chips.zarr``.
+    def open(cls, path: str | Place, *, splits: Sequence[str] | None = None, share: float = 1.0) -> ChipSource:
+        """Open the data set at `path`, a folder or an address in a bucket, or its ``chips.zarr``.
 
         Parameters
         ----------

@@ -11,6 +11,7 @@ import yaml
 from rsmodels.data.lineage import seen_by
 from rsmodels.data.source import ChipSource
 from rsmodels.downstream.settings import DownstreamSettings
+from rsprep.cloud.objects import as_bytes
 
 LOCK = "config.lock.yaml"
 
@@ -51,8 +52,7 @@ def made_of(source: ChipSource, settings: DownstreamSettings, real: ChipSource) 
 
 def _share(source: ChipSource) -> float:
     """From the settings that it was made with; 1 where they know of none."""
-    lock = source.folder / LOCK
-    found = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    found = yaml.safe_load(as_bytes(source.folder / LOCK) or b"{}")
     return float(found.get("share", 1.0))
 
 

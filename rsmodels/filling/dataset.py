@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,11 @@ from rsmodels.filling.method import IMAGE, Method, method_of
 from rsmodels.filling.settings import InpaintSettings
 from rsmodels.synth.schema import MAX_SLOTS, SHARD_BYTES
 from rsmodels.tiling.numbers import Numbers, bands_of
+from rsprep.cloud.address import absolute
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Histogram, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.finish import Outcome
+from rsprep.job.desk import Desk
 from rsprep.job.progress import Progress
 from rsprep.report.data import SourceRow, Table
 from rsprep.stac.catalog import COLLECTION, relative_href
@@ -112,7 +113,7 @@ def plan_filling(settings: InpaintSettings, progress: Progress) -> CorpusPlan:
             target=target,
             work=work,
         ),
-        derived_from={source.name: relative_href(source.folder.resolve() / COLLECTION, Path(settings.out).resolve())},
+        derived_from={source.name: relative_href(absolute(source.folder) / COLLECTION, absolute(settings.out))},
         synthetic=bool(source.chips.synthetic.all()),
     )
 
@@ -197,7 +198,7 @@ def _work(source: ChipSource, method: Method, target: _Target, settings: Inpaint
     )
     clear = CLEAR.get(variable.name, "")
     return FillWork(
-        data=str(source.folder.resolve()),
+        data=str(absolute(source.folder)),
         identity=source.identity,
         filler=method.identity,
         variable=variable.name,
@@ -267,11 +268,11 @@ def _told(method: Method) -> str:
     return f"checkpoint {method.identity[:16]}, trained on {real}"
 
 
-def _finish(dataset: Path, *, seen: Seen, source: ChipSource, target: _Target, work: FillWork) -> tuple[Table, ...]:
+def _finish(desk: Desk, *, seen: Seen, source: ChipSource, target: _Target, work: FillWork) -> tuple[Table, ...]:
     """Write what the filler saw, and pictures of before and after; a table of how much was filled."""
-    seen.write(dataset / FILE_NAME)
-    write_before_after(dataset, source, target.variable, work)
-    rows, note = figures(dataset)
+    seen.write(desk.folder / FILE_NAME)
+    write_before_after(desk, source, target.variable, work)
+    rows, note = figures(desk)
     return (
         Table(
             title="Filled", header=("split", "chips", "filled pixels", "share", "nothing to fill"), rows=rows, note=note

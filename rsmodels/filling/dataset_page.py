@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from rsmodels.data.source import ChipSource
 from rsmodels.filling.chips import FILLED, FillWork
 from rsmodels.filling.pictures import NOTE, bands_shown, before_after, stretch_of
 from rsmodels.report.page import PanelsSection, write_page
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.report.data import SPLITS, Rgb
 from rsprep.store.schema import Variable
@@ -22,11 +22,11 @@ MOST = 12
 COLUMNS = ("input", "mask", "filled")
 
 
-def figures(dataset: Path) -> tuple[tuple[tuple[str, ...], ...], str]:
+def figures(desk: Desk) -> tuple[tuple[tuple[str, ...], ...], str]:
     """Rows of a table, one a split: chips, filled pixels, their share, chips without a hidden pixel; and a note."""
     shares: dict[str, list[float]] = defaultdict(list)
-    schema, _ = read_schema(dataset / "chips.zarr")
-    with JournalView.open(dataset) as journal:
+    schema, _ = read_schema(desk.store)
+    with JournalView.open(desk.folder) as journal:
         for chip in journal.chips("committed"):
             shares[chip.record["split"]].append(float(chip.stats["values"]["filled_share"]))
     pixels = schema.chip_px**2
@@ -45,15 +45,14 @@ def figures(dataset: Path) -> tuple[tuple[tuple[str, ...], ...], str]:
     return rows, f"{note} Input, mask and filled chips side by side: {PAGE}."
 
 
-def write_before_after(dataset: Path, source: ChipSource, variable: Variable, work: FillWork) -> None:
+def write_before_after(desk: Desk, source: ChipSource, variable: Variable, work: FillWork) -> None:
     """Write ``before-after.html``: filled chips, from the least filled to the most."""
-    chosen = _chosen(dataset)
+    chosen = _chosen(desk)
     if not chosen:
         return
-    store = dataset / "chips.zarr"
-    schema, _ = read_schema(store)
+    schema, _ = read_schema(desk.store)
     old = {name: ChipReader(source.path, source.schema, name) for name in (work.variable, work.mask)}
-    new = ChipReader(store, schema, work.target)
+    new = ChipReader(desk.store, schema, work.target)
     names = variable.bands or (variable.name,)
     bands = bands_shown(names, work.positions or (0,))
     size = schema.chip_px
@@ -73,13 +72,13 @@ def write_before_after(dataset: Path, source: ChipSource, variable: Variable, wo
     panels = PanelsSection(title="Before and after", columns=COLUMNS, rows=rows, note=NOTE, longest=320)
     title = f"{work.variable} of {source.name}, filled where {work.mask} hides it"
     write_page(
-        dataset / PAGE, title, f"{FILLED} marks the filled pixels in the store", [panels], over="rsmodels inpaint"
+        desk.folder / PAGE, title, f"{FILLED} marks the filled pixels in the store", [panels], over="rsmodels inpaint"
     )
 
 
-def _chosen(dataset: Path) -> list[tuple[int, int, str]]:
+def _chosen(desk: Desk) -> list[tuple[int, int, str]]:
     """Slot, slot in the source and caption of chips to show."""
-    with JournalView.open(dataset) as journal:
+    with JournalView.open(desk.folder) as journal:
         every = [
             (float(chip.stats["values"]["filled_share"]), chip.slot, int(chip.record["payload"]["slot"]), chip.chip_id)
             for chip in journal.chips("committed")

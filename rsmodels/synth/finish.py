@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from rsmodels.data.source import ChipSource
 from rsmodels.metrics.nearest import LOWEST, compared
 from rsmodels.records import as_json
 from rsprep.files import write_text
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.report.data import Table
 
@@ -53,16 +53,16 @@ class _Made:
     distances: list[float]
 
 
-def finish(dataset: Path, *, told: Told) -> tuple[Table, ...]:
+def finish(desk: Desk, *, told: Told) -> tuple[Table, ...]:
     """Write what generator and parents saw, and the figures; tables of both for the report."""
-    made = _added_up(dataset)
+    made = _added_up(desk)
     parents: NDArray[np.bool_] = np.isin(told.source.chips.slot, sorted(made.parents))
     everything = told.seen.merge(Seen.chips_of(told.source, parents))
-    everything.write(dataset / FILE_NAME)
+    everything.write(desk.folder / FILE_NAME)
     found = compared(np.array(made.distances), told.apart())
     classes = [] if told.label is None or told.pixels is None else class_record(told.label, told.pixels, made.pixels)
     record: dict[str, Any] = {"classes": classes, "nearest": found}
-    write_text(dataset / METRICS, as_json(record))
+    write_text(desk.folder / METRICS, as_json(record))
     return (_variations(made, len(everything)), *([_classes(classes)] if classes else []), _nearest(found))
 
 
@@ -89,10 +89,10 @@ def class_record(label: Field, real: NDArray[np.int64], made: Counter[str]) -> l
     ]
 
 
-def _added_up(dataset: Path) -> _Made:
+def _added_up(desk: Desk) -> _Made:
     made = _Made(parents=set(), forms=Counter(), samples=0, pixels=Counter(), distances=[])
     samples = 0
-    with JournalView.open(dataset) as journal:
+    with JournalView.open(desk.folder) as journal:
         for chip in journal.chips("committed"):
             payload, values = chip.record["payload"], chip.stats["values"]
             made.parents.add(int(payload["slot"]))

@@ -184,7 +184,7 @@ def _told(error: Exception) -> dict[str, str]:
 def is_sealed_at(folder: Path) -> bool:
     """True where a finished data set lies in `folder`."""
     store = store_path(folder)
-    return store.is_dir() and store != folder and is_sealed(store)
+    return store != folder and is_sealed(store)
 
 
 def _place(name: str, number: int, count: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from rsmodels.tasks.models import model
 from rsmodels.tasks.settings import RunSettings
 from rsmodels.training.helpers import find_helpers, make_helpers, targets
 from rsmodels.training.load import Trained
+from rsprep.cloud.address import absolute
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,7 +114,7 @@ def held_out(settings: RunSettings, sources: Sequence[ChipSource]) -> tuple[Chip
 def _parent(source: ChipSource, split: str, share: int) -> dict[str, Any]:
     return {
         "name": source.name,
-        "path": str(Path(source.folder).absolute()),
+        "path": str(absolute(source.folder)),
         "identity": source.identity,
         "split": split,
         "chips": len(source.of_split(split)),

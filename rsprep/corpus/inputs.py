@@ -17,6 +17,9 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from rsprep.cloud import objects
+from rsprep.cloud.address import Address, Place
+from rsprep.cloud.objects import as_file
 from rsprep.corpus.pictures import SUFFIXES, PictureInfo, picture_size, read_mask, read_picture
 from rsprep.errors import InputError, StoreError
 from rsprep.store.read import committed_chips, open_dataset, store_path
@@ -142,8 +145,8 @@ def _content_digest(path: Path, size: int) -> str:
 class Corpus:
     """A sealed data set as input: its chips in slot order. Small to pickle, as workers open the store themselves."""
 
-    path: Path
-    """Folder of the data set."""
+    path: Place
+    """Where the data set lies."""
     schema: Schema
     chip_ids: tuple[str, ...]
     splits: tuple[str, ...]
@@ -184,12 +187,13 @@ class Corpus:
         return self
 
 
-def is_corpus(path: str | Path) -> bool:
+def is_corpus(path: str | Place) -> bool:
     """True where `path` is a data set that rsprep wrote, sealed or not."""
-    return (store_path(path) / "zarr.json").is_file()
+    root = store_path(path) / "zarr.json"
+    return objects.exists(root) if isinstance(root, Address) else root.is_file()
 
 
-def open_corpus(path: str | Path) -> Corpus:
+def open_corpus(path: str | Place) -> Corpus:
     """Open a sealed data set of any kind as input.
 
     Parameters
@@ -229,10 +233,12 @@ def open_corpus(path: str | Path) -> Corpus:
     )
 
 
-def _index(path: Path) -> tuple[list[str], list[str], list[int], list[str]]:
+def _index(path: Place) -> tuple[list[str], list[str], list[int], list[str]]:
     """Names, splits, slots and pixel digests of the committed chips, in slot order."""
     try:
-        rows = pq.read_table(path, columns=["id", "split", "rsprep:slot", "rsprep:digest"]).sort_by("rsprep:slot")
+        rows = pq.read_table(as_file(path), columns=["id", "split", "rsprep:slot", "rsprep:digest"]).sort_by(
+            "rsprep:slot"
+        )
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own are among these
         raise StoreError(
             "no-index",

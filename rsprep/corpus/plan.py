@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from rsprep.corpus.settings import CorpusSettings
 from rsprep.ground.zones import Zone
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.report.data import SPLITS, SourceRow, Table
 from rsprep.store.schema import NOWHERE, Schema
@@ -142,7 +142,7 @@ class CorpusPlan:
     histograms: tuple[Histogram, ...] = ()
     sheet: str = ""
     """Column that marks the chips to show first."""
-    finish: Callable[[Path], tuple[Table, ...]] | None = None
+    finish: Callable[[Desk], tuple[Table, ...]] | None = None
     """Writes what goes beside the store, once its chips can be read; returns tables for the report. May be repeated."""
     derived_from: Mapping[str, str] = field(default_factory=dict)
     """Title of a data set that this one is made from to the address of its collection, relative to ``settings.out``."""

@@ -12,6 +12,7 @@ import xarray as xr
 from PIL import Image
 
 from rsprep.files import appearing, write_text
+from rsprep.job.desk import Desk
 from rsprep.store.read import open_dataset
 from rsprep.store.schema import Schema
 
@@ -21,13 +22,13 @@ _PLACE: Final = ("epsg", "x_origin", "y_origin", "lon", "lat")
 _AT_ONCE: Final = 256
 
 
-def write_png_masks(dataset: Path) -> xr.Dataset:
+def write_png_masks(desk: Desk) -> xr.Dataset:
     """Write ``masks/ID.png`` (0 clear, 255 masked) and ``manifest.csv``, a row a mask; returns the opened data set.
 
     Every file appears whole, and writing them again changes nothing.
     """
-    opened = open_dataset(dataset)
-    folder = dataset / MASKS
+    opened = open_dataset(desk.store)
+    folder = desk.folder / MASKS
     folder.mkdir(exist_ok=True)
     names = [str(name) for name in opened["chip_id"].values]
     for start in range(0, len(names), _AT_ONCE):
@@ -39,7 +40,7 @@ def write_png_masks(dataset: Path) -> xr.Dataset:
     for path in folder.iterdir():
         if path.name not in wanted:  # of an earlier run, or half-written
             path.unlink()
-    _write_manifest(opened, names, dataset / MANIFEST)
+    _write_manifest(opened, names, desk.folder / MANIFEST)
     return opened
 
 

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import Place
 from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, MadeChip
 from rsprep.errors import ConfigError
 from rsprep.files import write_text
 from rsprep.finish import Outcome, finish
+from rsprep.job.desk import at_desk
 from rsprep.job.drive import make_pending
 from rsprep.job.engine import check_scheduler
 from rsprep.job.halt import stopping_loudly
@@ -36,7 +38,7 @@ from rsprep.job.records import (
     ShardResult,
     peak_memory,
 )
-from rsprep.job.seal import STORE_NAME, reject_chips
+from rsprep.job.seal import reject_chips
 from rsprep.overview import LOCK_NAME, overview
 from rsprep.overview_corpus import as_record
 from rsprep.settings import dump_config
@@ -87,41 +89,41 @@ def run_corpus(plan: CorpusPlan, *, progress: Progress | None = None, retry_fail
     InputError : something that was given cannot be used; nothing is written then.
     """
     settings, watcher, began = plan.settings, progress or Silent(), time.monotonic()
-    dataset = Path(settings.out)
     check_places(plan)
     with (
+        at_desk(settings.out) as desk,
         stopping_loudly(),
-        _planned(plan, dataset, watcher) as chips,
-        Journal.resume(dataset, _identity(plan)) as journal,
+        _planned(plan, desk.folder, watcher) as chips,
+        Journal.resume(desk, _identity(plan)) as journal,
     ):
         if chips is not None:
             journal.set_meta(CORPUS, _about(plan))
             journal.plan(_shards(plan, chips))
-        write_text(dataset / LOCK_NAME, dump_config(settings))
+        write_text(desk.folder / LOCK_NAME, dump_config(settings))
         if retry_failed:
             journal.retry_failed()
         if journal.meta("sealed", default=False) and not journal.counts().shards_pending:
-            return Outcome(dataset=dataset, data=overview(dataset))
+            return Outcome(dataset=desk.home, data=overview(desk))
         journal.set_meta("sealed", False)
-        _make(plan, journal, dataset / STORE_NAME, watcher)
+        _make(plan, journal, desk.store, watcher)
         if plan.check is not None:
-            reject_chips(journal, plan.schema, dataset / STORE_NAME, plan.check(journal))
+            reject_chips(journal, plan.schema, desk.store, plan.check(journal))
 
         def extras() -> None:
             if plan.finish is not None and journal.counts().committed:
-                journal.set_meta(TABLES, [as_record(table) for table in plan.finish(dataset)])
+                journal.set_meta(TABLES, [as_record(table) for table in plan.finish(desk)])
 
         data = finish(
-            journal, plan.schema, dataset, watcher, began,
+            journal, plan.schema, desk, watcher, began,
             home=settings.catalog, title=plan.title, licence=plan.licence, derived_from=plan.derived_from,
             extras=extras,
         )  # fmt: skip
-        return Outcome(dataset=dataset, data=data)
+        return Outcome(dataset=desk.home, data=data)
 
 
 def check_places(plan: CorpusPlan) -> None:
     """See that the corpus can be begun or resumed; writes nothing."""
-    check_out(Path(plan.settings.out))
+    check_out(plan.settings.out)
     catalog.check_home(plan.settings.catalog)
     check_scheduler(plan.settings.engine)
 
@@ -147,14 +149,14 @@ def _about(plan: CorpusPlan) -> dict[str, Any]:
 
 
 @contextmanager
-def _planned(plan: CorpusPlan, dataset: Path, watcher: Progress) -> Iterator[Iterator[CorpusChip] | None]:
+def _planned(plan: CorpusPlan, folder: Path, watcher: Progress) -> Iterator[Iterator[CorpusChip] | None]:
     """The chips of a new data set, None for one that is planned already.
 
     They are written to a nameless file first: what is wrong with an input shows while they are found,
     and then nothing of the data set must be there yet; and a list of a million would not be small.
     """
-    if is_begun(dataset):
-        with JournalView.open(dataset) as journal:
+    if is_begun(folder):
+        with JournalView.open(folder) as journal:
             planned = journal.is_planned
         if planned:
             yield None
@@ -191,7 +193,7 @@ def _shards(plan: CorpusPlan, chips: Iterator[CorpusChip]) -> Iterator[PlannedSh
         yield PlannedShard(index=index, shard_id=f"{plan.kind}-{index:05d}", record={}, chips=planned)
 
 
-def _make(plan: CorpusPlan, journal: Journal, store: Path, watcher: Progress) -> None:
+def _make(plan: CorpusPlan, journal: Journal, store: Place, watcher: Progress) -> None:
     size = plan.schema.slots_per_shard
 
     def tasks(address: str, token: str) -> Iterator[CorpusTask]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+from rsprep.cloud.address import Address, place
 from rsprep.config import BuildConfig
 from rsprep.errors import CatalogError
 from rsprep.ground.aoi import read_aoi
@@ -64,4 +65,6 @@ def _wants_simulation(config: BuildConfig) -> bool:
 
 
 def _folder(config: BuildConfig) -> Path:
-    return Path(f"{config.out.rstrip('/')}.source")
+    """Beside the data set; in the current folder where that lies in a bucket."""
+    out = place(config.out.rstrip("/"))
+    return Path(f"{out.name}.source" if isinstance(out, Address) else f"{out}.source")

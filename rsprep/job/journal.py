@@ -1,22 +1,24 @@
 """The journal of a data set: what was planned, and what became of every chip.
 
-One SQLite file beside the store. Only the coordinator writes, one transaction a shard, after the
-shard is on the disk; so a chip that the journal calls committed is there, whenever the process
-died. SQLite keeps its rollback journal (not a write-ahead log), because a finished data set should
-be one file that opens from a read-only place, too.
+One SQLite file beside the store; of a data set in a bucket it is mirrored there (:mod:`rsprep.job.desk`).
+Only the coordinator writes, one transaction a shard, after the shard is on the disk; so a chip that the
+journal calls committed is there, whenever the process died. SQLite keeps its rollback journal (not a
+write-ahead log), because a finished data set should be one file that opens from a read-only place, too.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from rsprep.granule import Granule
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import FILE_NAME, JOURNAL_VERSION, JournalView, connect, dump
-from rsprep.job.lock import DatasetLock
+from rsprep.job.lock import Lock
 from rsprep.job.records import PlannedShard, ShardResult
 
 _TABLES = """
@@ -42,17 +44,17 @@ CREATE INDEX shards_by_state ON shards (state, shard_index);
 class Journal(JournalView):
     """The journal of one data set, open for writing by the one process that holds its lock."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: DatasetLock) -> None:
+    def __init__(self, connection: sqlite3.Connection, lock: Lock) -> None:
         super().__init__(connection)
         self._lock = lock
 
     @classmethod
-    def resume(cls, dataset: str | Path, identity: Mapping[str, Any]) -> Self:
+    def resume(cls, dataset: str | Path | Desk, identity: Mapping[str, Any]) -> Self:
         """Open the journal of `dataset` for writing; begin one where there is none.
 
         Parameters
         ----------
-        dataset : folder of the data set; made if absent.
+        dataset : folder of the data set, made if absent; or a desk, for one that may lie in a bucket.
         identity : flat mapping of everything that decides the pixels (see
             :func:`rsprep.job.records.identity_of`). A resumed build must have the same.
 
@@ -61,13 +63,15 @@ class Journal(JournalView):
         StoreError : ``locked`` while another build runs, ``other-config`` if the data set was begun
             with another configuration, ``not-a-journal``.
         """
-        folder = Path(dataset)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = DatasetLock(folder)
+        desk = dataset if isinstance(dataset, Desk) else Desk(folder=Path(dataset), home=Path(dataset))
+        desk.folder.mkdir(parents=True, exist_ok=True)
+        lock = desk.lock()
         try:
-            connection = connect(folder / FILE_NAME)
+            connection = connect(desk.folder / FILE_NAME)
             journal = cls(connection, lock)
             journal._begin(dict(identity))
+            if desk.mirror is not None:  # what an earlier build still has to push is refused from here on
+                journal.set_meta("resumed", uuid.uuid4().hex)
         except BaseException:
             lock.release()
             raise
@@ -135,7 +139,7 @@ class Journal(JournalView):
         ------
         ValueError : if the shard is not pending, or a planned chip of it has no outcome.
         """
-        with self._transaction():
+        with self._transaction(may_wait=True):
             self._finish_shard(result, "done", "")
             for chip in result.chips:
                 changed = self._db.execute(
@@ -153,7 +157,7 @@ class Journal(JournalView):
 
     def fail(self, index: int, reason: str) -> None:
         """Give shard `index` up: its pending chips are quarantined for `reason`."""
-        with self._transaction():
+        with self._transaction(may_wait=True):
             self._finish_shard(ShardResult(index=index, chips=()), "failed", reason)
             self._db.execute(
                 "UPDATE chips SET state = 'quarantined', reason = ? WHERE shard_index = ? AND state = 'planned'",
@@ -196,7 +200,7 @@ class Journal(JournalView):
 
     def reject(self, reasons: Iterable[tuple[int, str]]) -> None:
         """Reject committed chips by slot, each with its reason; blank their slots in the store afterwards."""
-        with self._transaction():
+        with self._transaction(may_wait=True):
             for slot, reason in reasons:
                 changed = self._db.execute(
                     "UPDATE chips SET state = 'rejected', reason = ?, digest = ''"
@@ -215,7 +219,10 @@ class Journal(JournalView):
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value)))
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, may_wait: bool = False) -> Iterator[None]:
+        """One change. What takes something back is kept in the bucket at once: the journal there must never call done
+        what is about to be made again. What only adds `may_wait`: it can be made, or found, once more.
+        """
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -224,3 +231,4 @@ class Journal(JournalView):
             if self._db.in_transaction:  # on a full disk, SQLite may have rolled back by itself
                 self._db.execute("ROLLBACK")
             raise
+        self._lock.recorded(may_wait=may_wait)

@@ -6,10 +6,23 @@ import fcntl
 import os
 import socket
 from pathlib import Path
+from typing import Protocol
 
 from rsprep.errors import StoreError
 
 FILE_NAME = ".lock"
+
+
+class Lock(Protocol):
+    """Keeps other builds out of a data set."""
+
+    def recorded(self, *, may_wait: bool) -> None:
+        """Told after each change of the journal; one that `may_wait` only adds what was done."""
+        ...
+
+    def release(self) -> None:
+        """Let others in."""
+        ...
 
 
 class DatasetLock:
@@ -37,6 +50,9 @@ class DatasetLock:
         self._file.truncate(0)
         self._file.write(f"{os.getpid()} on {socket.gethostname()}")
         self._file.flush()
+
+    def recorded(self, *, may_wait: bool) -> None:
+        """Nothing is left to be done: the folder is the data set."""
 
     def release(self) -> None:
         """Let the lock go; the file stays, so that two builds never lock two different files."""

@@ -5,23 +5,31 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rsprep.cloud.address import Address, Place, place
+from rsprep.cloud.objects import names
 from rsprep.errors import StoreError
 from rsprep.job.journal_view import FILE_NAME
 
 
-def check_out(folder: Path) -> None:
-    """See that a data set can be begun or resumed in `folder`; writes nothing.
+def check_out(out: str | Place) -> None:
+    """See that a data set can be begun or resumed in a folder or a bucket; writes nothing.
 
     Raises
     ------
+    ConfigError : ``bad-address``, ``no-cloud-extra``.
     StoreError : ``not-a-folder``, ``not-writable``, or ``not-empty`` where other files lie there already.
+    BuildError : ``bucket-denied`` or ``bucket-failed``.
     """
-    check_folder(folder, "--out")
-    if (folder / FILE_NAME).exists() or not folder.exists():
-        return
+    folder = place(out)
+    if isinstance(folder, Address):
+        files, deeper = names(folder)
+        there = {*files, *deeper}
+    else:
+        check_folder(folder, "--out")
+        there = {path.name for path in folder.iterdir()} if folder.exists() else set()
     # A build that died at once leaves hidden files only.
-    strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if strangers:
+    strangers = sorted(name for name in there if not name.startswith("."))
+    if strangers and FILE_NAME not in there:
         raise StoreError(
             "not-empty",
             f"the folder holds files that belong to no data set: {', '.join(strangers[:5])}",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from rsprep.cloud.address import Place
 from rsprep.config import BuildConfig
 from rsprep.job.columns import chip_columns
 from rsprep.job.journal import Journal
@@ -19,17 +19,15 @@ from rsprep.store.schema import Schema
 from rsprep.store.seal import seal_store
 from rsprep.store.write import blank_slots
 
-STORE_NAME = "chips.zarr"
 
-
-def apply_selection(journal: Journal, config: BuildConfig, schema: Schema, store: Path) -> int:
+def apply_selection(journal: Journal, config: BuildConfig, schema: Schema, store: Place) -> int:
     """Reject finished chips that the selection does not keep; returns how many."""
     reasons = select((_candidate(chip) for chip in journal.chips("committed")), config.select, seed=config.split.seed)
     reject_chips(journal, schema, store, reasons)
     return len(reasons)
 
 
-def reject_chips(journal: Journal, schema: Schema, store: Path, reasons: Mapping[str, str]) -> None:
+def reject_chips(journal: Journal, schema: Schema, store: Place, reasons: Mapping[str, str]) -> None:
     """Reject finished chips, told by name with a reason.
 
     Their slots are blanked before the journal says so: a death in between leaves a chip that is
@@ -47,7 +45,7 @@ def reject_chips(journal: Journal, schema: Schema, store: Path, reasons: Mapping
         journal.reject(chosen)
 
 
-def seal(journal: Journal, schema: Schema, store: Path) -> None:
+def seal(journal: Journal, schema: Schema, store: Place) -> None:
     """Write the chip coordinates of every slot and consolidate the store."""
     seal_store(store, chip_columns(journal, schema, journal.meta("n_shards") * schema.slots_per_shard))
 

@@ -11,6 +11,7 @@ import shapely
 from rsprep.config import BuildConfig
 from rsprep.errors import CatalogError, StoreError
 from rsprep.granule import Granule
+from rsprep.job.desk import at_desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.sky import sky_band
 from rsprep.job.supplies import PRODUCT_OF, Supply
@@ -113,7 +114,7 @@ def granules_of(dataset: str, supplies: Mapping[str, tuple[Supply, ...]]) -> lis
     ------
     StoreError : there is no data set, or it has none of a source that this build uses.
     """
-    with JournalView.open(dataset) as journal:
+    with at_desk(dataset) as desk, JournalView.open(desk.folder) as journal:
         granules = list(journal.granules())
     used = {(product, supply.source) for product, served in supplies.items() for supply in served}
     chosen = [granule for granule in granules if (granule.product, granule.source) in used]

@@ -20,7 +20,10 @@ import pyarrow.parquet as pq
 import zarr
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import Place
+from rsprep.cloud.zarrs import zarr_at
 from rsprep.job.columns import chip_columns
+from rsprep.job.desk import at_desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress, Silent
 from rsprep.job.records import CORPUS, ChipRow, Counts
@@ -65,12 +68,12 @@ class _Findings:
     other: list[tuple[str, str]] = field(default_factory=list)
 
 
-def verify(dataset: str | Path, progress: Progress | None = None, *, workers: int = 0) -> VerifyReport:
+def verify(dataset: str | Place, progress: Progress | None = None, *, workers: int = 0) -> VerifyReport:
     """Check a data set from end to end.
 
     Parameters
     ----------
-    dataset : folder of the data set.
+    dataset : folder of the data set, or its address in a bucket.
     workers : threads that read and hash, 0 for one a core; memory is about two shards a thread.
 
     Raises
@@ -78,18 +81,18 @@ def verify(dataset: str | Path, progress: Progress | None = None, *, workers: in
     StoreError : ``not-found``, ``not-a-store``, ``not-a-journal`` where there is nothing to check;
         what is damaged is reported, not raised.
     """
-    folder, progress = Path(dataset), progress or Silent()
+    progress = progress or Silent()
     found = _Findings()
-    with JournalView.open(folder) as journal:
+    with at_desk(dataset) as desk, JournalView.open(desk.folder) as journal:
         counts = journal.counts()
-        schema, n_shards = read_schema(folder / "chips.zarr")
+        schema, n_shards = read_schema(desk.store)
         _check_sums(journal, counts, found)
         if counts.finished:
-            _check_seal(folder / "chips.zarr", journal, schema, n_shards, found)
-            index = folder / "items.parquet"
+            _check_seal(desk.store, journal, schema, n_shards, found)
+            index = desk.folder / "items.parquet"
             if counts.committed or index.exists():  # a build that keeps no chip has no index
                 _check_index(index, journal, found)
-        checked = _check_pixels(folder / "chips.zarr", journal, schema, found, progress, workers or os.cpu_count() or 1)
+        checked = _check_pixels(desk.store, journal, schema, found, progress, workers or os.cpu_count() or 1)
     lists = {name: tuple(sorted(set(problems))) for name, problems in vars(found).items()}
     return VerifyReport(counts=counts, checked=checked, **lists)
 
@@ -105,13 +108,13 @@ def _check_sums(journal: JournalView, counts: Counts, found: _Findings) -> None:
             found.other.append(("journal", f"{number} chips are {state} without a reason"))
 
 
-def _check_seal(path: Path, journal: JournalView, schema: Schema, n_shards: int, found: _Findings) -> None:
+def _check_seal(path: Place, journal: JournalView, schema: Schema, n_shards: int, found: _Findings) -> None:
     """Store coordinates against the journal; names and places of chips; freshness of the metadata."""
     if not is_sealed(path):
         found.other.append(("store", "the store is not sealed"))
         return
-    plain = zarr.open_group(path, mode="r", use_consolidated=False)
-    gathered = zarr.open_group(path, mode="r", use_consolidated=True)
+    plain = zarr.open_group(zarr_at(path), mode="r", use_consolidated=False)
+    gathered = zarr.open_group(zarr_at(path), mode="r", use_consolidated=True)
     arrays = {name: array.metadata.to_dict() for name, array in plain.arrays()}
     if arrays != {name: array.metadata.to_dict() for name, array in gathered.arrays()}:
         found.other.append(("store", "the consolidated metadata is stale"))
@@ -186,7 +189,7 @@ def _check_index(path: Path, journal: JournalView, found: _Findings) -> None:
 
 
 def _check_pixels(
-    path: Path, journal: JournalView, schema: Schema, found: _Findings, progress: Progress, workers: int
+    path: Place, journal: JournalView, schema: Schema, found: _Findings, progress: Progress, workers: int
 ) -> int:
     """Read and hash every committed chip, a shard a task, a few tasks at a time."""
     progress.stage("verify", journal.counts().committed, "chips")

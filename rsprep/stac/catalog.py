@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rsprep.cloud.address import Address, Place, absolute, folder_only
 from rsprep.errors import CatalogError, StoreError
 from rsprep.files import SUFFIX, write_text
+from rsprep.job.desk import Desk, at_desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.places import check_folder
 from rsprep.job.records import CORPUS, SYNTHETIC
@@ -32,7 +34,7 @@ _CATALOG_ID = "rsprep"
 
 
 def write_catalog(
-    dataset: str | Path,
+    dataset: str | Path | Desk,
     *,
     name: str | None = None,
     title: str | None = None,
@@ -57,14 +59,13 @@ def write_catalog(
     ------
     StoreError : ``not-found``, ``unsealed``, ``no-time``.
     """
-    folder = Path(dataset)
-    with JournalView.open(folder) as journal:
-        schema, _ = read_schema(folder / STORE)
-        if not is_sealed(folder / STORE):
+    with at_desk(dataset) as desk, JournalView.open(desk.folder) as journal:
+        schema, _ = read_schema(desk.store)
+        if not is_sealed(desk.store):
             raise StoreError(
-                "unsealed", "the data set is not finished", value=str(folder), remedy="run the same build again"
+                "unsealed", "the data set is not finished", value=str(desk.home), remedy="run the same build again"
             )
-        name = name or folder.resolve().name
+        name = name or desk.name
         window = _window(journal)
         synthetic = bool((journal.meta(CORPUS) or {}).get(SYNTHETIC))
         coverage = Coverage()
@@ -75,11 +76,11 @@ def write_catalog(
                 coverage.add(row)
                 yield row
 
-        count = write_items(folder / FILE_NAME, rows(), schema)
+        count = write_items(desk.folder / FILE_NAME, rows(), schema)
         content = collection_json(
             name, schema, coverage, title=title, licence=licence, derived_from=dict(derived_from or {})
         )
-        _write_json(folder / COLLECTION, content)
+        _write_json(desk.folder / COLLECTION, content)
     return count
 
 
@@ -91,7 +92,7 @@ def _window(journal: JournalView) -> tuple[dt.datetime, dt.datetime] | None:
     return min(times), max(times)
 
 
-def register(dataset: str | Path, catalog: str | Path) -> Path:
+def register(dataset: str | Path | Desk, catalog: str | Path) -> Path:
     """Enter a data set in the STAC catalog in folder `catalog`, which is made if absent.
 
     Entering it again changes nothing; builds that end at the same time wait for each other.
@@ -109,18 +110,19 @@ def register(dataset: str | Path, catalog: str | Path) -> Path:
     StoreError : ``not-found`` if the data set has no collection.
     CatalogError : ``not-a-catalog`` if another file is where the catalog should be.
     """
-    folder, home = Path(dataset).resolve(), Path(catalog).resolve()
-    if not (folder / COLLECTION).is_file():
+    desk = dataset if isinstance(dataset, Desk) else Desk(folder=Path(dataset), home=Path(dataset))
+    home = folder_only(catalog, "--catalog").resolve()
+    if not (desk.folder / COLLECTION).is_file():
         raise StoreError(
-            "not-found", "the data set has no collection.json", value=str(dataset), remedy="finish the build first"
+            "not-found", "the data set has no collection.json", value=str(desk.home), remedy="finish the build first"
         )
-    collection = json.loads((folder / COLLECTION).read_text(encoding="utf-8"))
+    collection = json.loads((desk.folder / COLLECTION).read_text(encoding="utf-8"))
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home):
         for stale in home.glob(f".{CATALOG}.*{SUFFIX}"):  # of a process that was killed while it wrote
             stale.unlink()
         content = _read_catalog(home / CATALOG)
-        href = relative_href(folder / COLLECTION, home)
+        href = relative_href(absolute(desk.home) / COLLECTION, home)
         link = {"rel": "child", "href": href, "type": "application/json", "title": collection.get("title", href)}
         others = [one for one in content["links"] if not (one["rel"] == "child" and one["href"] == href)]
         head = [one for one in others if one["rel"] != "child"]
@@ -138,8 +140,9 @@ def check_home(catalog: str | Path) -> None:
     CatalogError : ``not-a-catalog``, as :func:`register` does.
     StoreError : ``not-a-folder`` or ``not-writable``.
     """
-    check_folder(Path(catalog), "--catalog")
-    _read_catalog(Path(catalog) / CATALOG)
+    home = folder_only(catalog, "--catalog")
+    check_folder(home, "--catalog")
+    _read_catalog(home / CATALOG)
 
 
 def _read_catalog(file: Path) -> dict[str, Any]:
@@ -163,8 +166,10 @@ def _read_catalog(file: Path) -> dict[str, Any]:
     )
 
 
-def relative_href(target: Path, start: Path) -> str:
-    """How a file in folder `start` points to `target`; both absolute."""
+def relative_href(target: Place, start: Place) -> str:
+    """How a file in folder `start` points to `target`; both absolute. By its whole address, where a bucket is met."""
+    if isinstance(target, Address) or isinstance(start, Address):
+        return str(target)
     href = Path(os.path.relpath(target, start)).as_posix()
     return href if href.startswith(".") else f"./{href}"
 

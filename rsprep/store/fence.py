@@ -13,27 +13,36 @@ shard; ``rsprep verify`` would name it.
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
+from rsprep.cloud import objects
+from rsprep.cloud.address import Address, Place, place
 from rsprep.errors import BuildError
 from rsprep.files import write_text
 
 FILE_NAME = ".writers"
 
 
-def admit_writers(store: str | Path) -> str:
+def admit_writers(store: str | Place) -> str:
     """Admit the tasks of a new build, and none of earlier ones; returns the token that they carry."""
     token = uuid.uuid4().hex
-    write_text(_file(store), token)
+    file = _file(store)
+    if isinstance(file, Address):
+        objects.write(file, token.encode())
+    else:
+        write_text(file, token)
     return token
 
 
-def dismiss_writers(store: str | Path) -> None:
+def dismiss_writers(store: str | Place) -> None:
     """Let no task write any more."""
-    _file(store).unlink(missing_ok=True)
+    file = _file(store)
+    if isinstance(file, Address):
+        objects.delete(file)
+    else:
+        file.unlink(missing_ok=True)
 
 
-def require_writer(store: str | Path, token: str) -> None:
+def require_writer(store: str | Place, token: str) -> None:
     """Return if tasks with `token` may write to `store`.
 
     Raises
@@ -41,18 +50,15 @@ def require_writer(store: str | Path, token: str) -> None:
     BuildError : ``store-unreachable`` where this process does not see the store, ``superseded`` where
         another build has taken over, or this one has gone on to seal.
     """
-    if not Path(store).is_dir():
+    here = place(store)
+    if not isinstance(here, Address) and not here.is_dir():
         raise BuildError(
             "store-unreachable",
             "a worker does not see the store",
             value=str(store),
             remedy="put --out on a file system that all workers share, under the same path",
         )
-    try:
-        admitted = _file(store).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        admitted = None
-    if admitted != token:
+    if _admitted(here) != token:
         raise BuildError(
             "superseded",
             "the build that gave out this task is over",
@@ -61,5 +67,16 @@ def require_writer(store: str | Path, token: str) -> None:
         )
 
 
-def _file(store: str | Path) -> Path:
-    return Path(store).parent / FILE_NAME
+def _admitted(store: Place) -> str | None:
+    file = _file(store)
+    if isinstance(file, Address):
+        found = objects.read(file)
+        return None if found is None else found[0].decode()
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _file(store: str | Place) -> Place:
+    return place(store).parent / FILE_NAME

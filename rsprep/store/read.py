@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -13,23 +12,29 @@ import zarr
 from affine import Affine
 from numpy.typing import NDArray
 
+from rsprep.cloud import objects
+from rsprep.cloud.address import Address, Place, place
+from rsprep.cloud.zarrs import zarr_at
 from rsprep.errors import StoreError
 from rsprep.store.schema import NOWHERE, Schema
 from rsprep.store.seal import is_sealed
 from rsprep.store.slots import CommittedSlots
-from rsprep.store.strict import StrictStore, shard_slots
+from rsprep.store.strict import shard_slots, strict_store
 from rsprep.store.write import read_schema
 
 STORE_NAME = "chips.zarr"
 
 
-def store_path(path: str | Path) -> Path:
-    """The store of a data set: `path` may be the data set's folder or the store itself."""
-    path = Path(path)
-    return path / STORE_NAME if (path / STORE_NAME).is_dir() else path
+def store_path(path: str | Place) -> Place:
+    """The store of a data set: `path` may be the data set's folder or the store itself, on a disk or in a bucket."""
+    here = place(path)
+    inside = here / STORE_NAME
+    if isinstance(inside, Address):
+        return inside if objects.exists(inside / "zarr.json") else here
+    return inside if inside.is_dir() else here
 
 
-def open_dataset(path: str | Path) -> xr.Dataset:
+def open_dataset(path: str | Place) -> xr.Dataset:
     """Open a sealed data set lazily; only slots that hold a chip are shown.
 
     Values have the types they are stored with; no-data is each variable's ``nodata`` attribute, or
@@ -37,24 +42,24 @@ def open_dataset(path: str | Path) -> xr.Dataset:
 
     Parameters
     ----------
-    path : the data set's folder, or its ``chips.zarr``.
+    path : the data set's folder or its ``chips.zarr``, or the address of one in a bucket.
 
     Raises
     ------
     StoreError : ``not-found``, ``not-a-store``, ``schema-version``, or ``unsealed`` while the
         build has not finished; while reading, ``missing-shard`` or ``missing-chunk``.
     """
-    path = store_path(path)
-    schema, _ = read_schema(path)
-    if not is_sealed(path):
+    where = store_path(path)
+    schema, _ = read_schema(where)
+    if not is_sealed(where):
         raise StoreError(
             "unsealed",
             "the data set is not finished",
-            value=str(path),
+            value=str(where),
             remedy="run the same build command again: it goes on where it stopped",
         )
-    group = zarr.open_group(path, mode="r")
-    store = StrictStore(path.absolute(), slots=shard_slots(group))
+    group = zarr.open_group(zarr_at(where), mode="r")
+    store = strict_store(where, shard_slots(group))
     dataset = _load_coordinates(xr.open_zarr(store, consolidated=True, chunks=None, zarr_format=3))
     shown = np.flatnonzero(dataset["committed"].to_numpy())
     in_shard = np.bincount(shown // schema.slots_per_shard)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import Place, place
+from rsprep.cloud.zarrs import zarr_at
 from rsprep.errors import StoreError
 from rsprep.store.schema import Schema
 from rsprep.store.write import read_schema
@@ -41,7 +42,7 @@ _NO_TIME = np.iinfo(np.int64).min
 _COORDINATE_CHUNK = 65536
 
 
-def seal_store(path: str | Path, columns: Mapping[str, NDArray[Any]]) -> None:
+def seal_store(path: str | Place, columns: Mapping[str, NDArray[Any]]) -> None:
     """Write the chip coordinates and consolidate the metadata; again after a retry.
 
     While it runs, and after a death in between, the store counts as unsealed.
@@ -55,24 +56,24 @@ def seal_store(path: str | Path, columns: Mapping[str, NDArray[Any]]) -> None:
     ------
     StoreError : ``wrong-columns`` if one is missing or of another length.
     """
-    path = Path(path)
     schema, n_shards = read_schema(path)
     n_slots = n_shards * schema.slots_per_shard
     _check_columns(columns, n_slots)
     unseal_store(path)
-    group = zarr.open_group(path, mode="r+", use_consolidated=False)
+    group = zarr.open_group(zarr_at(place(path), read_only=False), mode="r+", use_consolidated=False)
     known = {**COORDINATES, **{column.name: (column.kind, column.meaning) for column in schema.columns}}
     for name in [*COORDINATES, *sorted(set(columns) - set(COORDINATES))]:
         kind, meaning = known.get(name, ("", ""))
         _write_coordinate(group, name, np.asarray(columns[name]), kind, meaning)
     _write_bands(group, schema)
     group.update_attributes({"sealed": True, "coordinates": " ".join(columns)})
-    _consolidate(path)
+    _consolidate(place(path))
 
 
-def unseal_store(path: str | Path) -> None:
+def unseal_store(path: str | Place) -> None:
     """Break the seal, before shards that were finished are made again: readers are refused until the next seal."""
-    zarr.open_group(Path(path), mode="r+", use_consolidated=False).update_attributes({"sealed": False})
+    store = zarr_at(place(path), read_only=False)
+    zarr.open_group(store, mode="r+", use_consolidated=False).update_attributes({"sealed": False})
 
 
 def _check_columns(columns: Mapping[str, NDArray[Any]], n_slots: int) -> None:
@@ -122,15 +123,15 @@ def _write_array(group: zarr.Group, name: str, values: NDArray[Any], dim: str, a
     array[:] = values
 
 
-def _consolidate(path: Path) -> None:
+def _consolidate(path: Place) -> None:
     """Gather all metadata in the root, in one atomic write."""
     with warnings.catch_warnings():
         # Inline consolidated metadata is an extension; readers that do not know it, ignore it.
         warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        zarr.consolidate_metadata(str(path), zarr_format=3)
+        zarr.consolidate_metadata(zarr_at(path, read_only=False), zarr_format=3)
 
 
-def is_sealed(path: str | Path) -> bool:
+def is_sealed(path: str | Place) -> bool:
     """True for a store whose seal is whole."""
-    group = zarr.open_group(Path(path), mode="r")
+    group = zarr.open_group(zarr_at(place(path)), mode="r")
     return bool(group.attrs.get("sealed")) and group.metadata.consolidated_metadata is not None

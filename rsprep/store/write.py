@@ -1,14 +1,16 @@
 """Write a chip store: one task writes whole shards, one coordinator seals.
 
 A shard is one file a variable. It is written to a temporary sibling and then replaced, so a reader
-sees the old shard or the new one, never a part. Two tasks never write into one shard: a shard is
-rewritten as a whole, and two writers would lose each other's chips without a word.
+sees the old shard or the new one, never a part. In a bucket it is one object, which is like that by
+itself. Two tasks never write into one shard: a shard is rewritten as a whole, and two writers would
+lose each other's chips without a word.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,15 +22,19 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 import rsprep
+from rsprep.cloud import objects
+from rsprep.cloud.address import Address, Place, place
+from rsprep.cloud.zarrs import zarr_at
 from rsprep.errors import StoreError
 from rsprep.store.schema import Schema, Variable
 from rsprep.store.strict import open_strict, read_slots
 
 Compression = Literal["lz4", "zstd"]
 _LEVEL = {"lz4": 5, "zstd": 3}
+_ROOT = "zarr.json"
 
 
-def create_store(path: str | Path, schema: Schema, n_shards: int, *, compression: Compression = "lz4") -> None:
+def create_store(path: str | Place, schema: Schema, n_shards: int, *, compression: Compression = "lz4") -> None:
     """Make an empty store with room for `n_shards` shards; nothing happens if it is there already.
 
     Parameters
@@ -40,22 +46,41 @@ def create_store(path: str | Path, schema: Schema, n_shards: int, *, compression
     ------
     StoreError : ``other-schema`` if another store is there; ``no-shards`` if there is nothing to hold.
     """
-    path = Path(path)
+    path = place(path)
     if n_shards < 1:
         raise StoreError("no-shards", "a store needs at least one shard", value=n_shards, remedy="check the plan")
+    if isinstance(path, Address):
+        _create_in_bucket(path, schema, n_shards, compression)
+        return
     if path.exists():
         _require_same(path, schema, n_shards)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     building = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    group = zarr.create_group(building, zarr_format=3, attributes=_group_attributes(schema, n_shards))
-    for variable in schema.variables:
-        _create_array(group, variable, schema, n_shards, compression)
+    _create_empty(building, schema, n_shards, compression)
     try:
         building.rename(path)
     except OSError:  # another process was first
         shutil.rmtree(building)
         _require_same(path, schema, n_shards)
+
+
+def _create_in_bucket(path: Address, schema: Schema, n_shards: int, compression: Compression) -> None:
+    """Made on the disk, then put there file by file: with the root, which comes last, it is whole."""
+    if objects.exists(path / _ROOT):
+        _require_same(path, schema, n_shards)
+        return
+    with tempfile.TemporaryDirectory(prefix="rsprep-") as folder:
+        _create_empty(Path(folder), schema, n_shards, compression)
+        files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in Path(folder).rglob(_ROOT)}
+    for name in sorted(files, key=lambda name: (name == _ROOT, name)):
+        objects.write(path / name, files[name])
+
+
+def _create_empty(folder: Path, schema: Schema, n_shards: int, compression: Compression) -> None:
+    group = zarr.create_group(folder, zarr_format=3, attributes=_group_attributes(schema, n_shards))
+    for variable in schema.variables:
+        _create_array(group, variable, schema, n_shards, compression)
 
 
 def _create_array(
@@ -97,18 +122,19 @@ def _group_attributes(schema: Schema, n_shards: int) -> dict[str, Any]:
     }
 
 
-def read_schema(path: str | Path) -> tuple[Schema, int]:
+def read_schema(path: str | Place) -> tuple[Schema, int]:
     """Schema of the store at `path` and its number of shards.
 
     Raises
     ------
     StoreError : ``not-found``, ``not-a-store`` or ``schema-version``.
     """
-    path = Path(path)
-    if not path.is_dir():
+    path = place(path)
+    there = objects.exists(path / _ROOT) if isinstance(path, Address) else path.is_dir()
+    if not there:
         raise StoreError("not-found", "there is no chip store here", value=str(path), remedy="check the path")
     try:
-        attributes: Mapping[str, Any] = zarr.open_group(path, mode="r").attrs.asdict()
+        attributes: Mapping[str, Any] = zarr.open_group(zarr_at(path), mode="r").attrs.asdict()
         record, n_shards = attributes["rsprep_schema"], attributes["n_shards"]
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise StoreError(
@@ -117,7 +143,7 @@ def read_schema(path: str | Path) -> tuple[Schema, int]:
     return Schema.from_json(record), int(n_shards)
 
 
-def _require_same(path: Path, schema: Schema, n_shards: int) -> None:
+def _require_same(path: Place, schema: Schema, n_shards: int) -> None:
     found, found_shards = read_schema(path)
     if found.to_json() != schema.to_json() or found_shards != n_shards:
         raise StoreError(
@@ -128,8 +154,8 @@ def _require_same(path: Path, schema: Schema, n_shards: int) -> None:
         )
 
 
-def write_shard(path: str | Path, schema: Schema, index: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write shard `index` of every variable, whole, and wait until it is on the disk.
+def write_shard(path: str | Place, schema: Schema, index: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write shard `index` of every variable, whole, and wait until it is on the disk, or in the bucket.
 
     Parameters
     ----------
@@ -141,7 +167,8 @@ def write_shard(path: str | Path, schema: Schema, index: int, arrays: Mapping[st
     StoreError : ``wrong-arrays`` if a variable is missing, unknown, or of another shape or type.
     """
     _check_arrays(schema, arrays)
-    group = zarr.open_group(Path(path), mode="r+", use_consolidated=False)
+    store = place(path)
+    group = zarr.open_group(zarr_at(store, read_only=False), mode="r+", use_consolidated=False)
     first = index * schema.slots_per_shard
     for name, values in arrays.items():
         array = group[name]
@@ -149,7 +176,8 @@ def write_shard(path: str | Path, schema: Schema, index: int, arrays: Mapping[st
             raise StoreError("wrong-arrays", "the store has no such shard", value=f"{name} {index}", remedy="plan anew")
         whole = array.with_config({"write_empty_chunks": True})  # blank chips, too: an absent one is damage
         whole[first : first + schema.slots_per_shard] = values
-        _flush(shard_file(path, schema, name, index))
+        if isinstance(store, Path):  # an object is whole and kept once its writing returns
+            _flush(shard_file(store, schema, name, index))
 
 
 def shard_file(path: str | Path, schema: Schema, name: str, index: int) -> Path:
@@ -188,7 +216,7 @@ def _flush(file: Path) -> None:
             os.close(descriptor)
 
 
-def blank_slots(path: str | Path, schema: Schema, index: int, slots: Iterable[int]) -> None:
+def blank_slots(path: str | Place, schema: Schema, index: int, slots: Iterable[int]) -> None:
     """Put no-data into `slots` (0-based within shard `index`), for chips that were rejected after they were written."""
     chosen = sorted(set(slots))
     if not chosen:
@@ -203,7 +231,7 @@ def blank_slots(path: str | Path, schema: Schema, index: int, slots: Iterable[in
     write_shard(path, schema, index, arrays)
 
 
-def clear_partials(path: str | Path) -> int:
+def clear_partials(path: str | Place) -> int:
     """Remove what writers that were killed left half-written, in the store and beside it.
 
     Only for the coordinator that holds the data set's lock, before it admits workers and after it has dismissed them.
@@ -212,7 +240,9 @@ def clear_partials(path: str | Path) -> int:
     -------
     Number of files and folders removed.
     """
-    path = Path(path)
+    path = place(path)
+    if isinstance(path, Address):
+        return 0  # an object is there whole or not at all
     stale = [*path.rglob("*.partial"), *path.parent.glob("*.partial")]
     for one in stale:
         if one.is_dir():

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from rsprep.corpus.png_masks import MANIFEST, write_png_masks
+from rsprep.job.desk import Desk
 from rsprep.report.data import Table
 
 _SCENES: Final = 40
 """Scenes that the report lists."""
 
 
-def write_seeds(dataset: Path) -> tuple[Table, ...]:
+def write_seeds(desk: Desk) -> tuple[Table, ...]:
     """Write ``masks/ID.png`` and ``manifest.csv``; returns tables for the report."""
-    return (_by_scene(write_png_masks(dataset)),)
+    return (_by_scene(write_png_masks(desk)),)
 
 
 def _by_scene(seeds: xr.Dataset) -> Table:

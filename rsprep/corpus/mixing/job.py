@@ -15,6 +15,7 @@ from rsprep.corpus.plan import Batch, CorpusChip, CorpusPlan, Histogram, MadeChi
 from rsprep.corpus.png_masks import write_png_masks
 from rsprep.corpus.run import run_corpus
 from rsprep.finish import Outcome
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.progress import Progress
 from rsprep.masks.maskmix import MaskMix
@@ -165,12 +166,12 @@ def _subtitle(settings: MaskMixSettings, seeds: SeedInput) -> str:
     return f"{settings.n:,} masks of {settings.size} × {settings.size} pixels from {seeds.used:,} seeds, {bounds}"
 
 
-def _finish(dataset: Path, settings: MaskMixSettings) -> tuple[Table, ...]:
+def _finish(desk: Desk, settings: MaskMixSettings) -> tuple[Table, ...]:
     """PNGs where they are wanted, and how the drawing went."""
     if settings.png:
-        write_png_masks(dataset)
+        write_png_masks(desk)
     digests, seeds, attempts = set(), set(), 0
-    with JournalView.open(dataset) as journal:
+    with JournalView.open(desk.folder) as journal:
         for chip in journal.chips("committed"):
             digests.add(chip.digest)
             attempts += int(chip.stats["values"]["attempts"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import folder_only
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus
 from rsprep.corpus.pictures import read_mask
 from rsprep.errors import InputError
@@ -85,8 +86,9 @@ def find_seeds(given: str, *, all_seeds: bool) -> SeedInput:
     InputError : ``no-usable-seed``, ``no-mask``; or as :func:`rsprep.corpus.inputs.list_files`, :func:`open_corpus`
         and :func:`rsprep.corpus.pictures.read_mask`.
     """
-    stored = is_corpus(given)
-    root, print_, found = _from_corpus(open_corpus(given), all_seeds) if stored else _from_folder(Path(given))
+    folder = folder_only(given, "SEEDS")
+    stored = is_corpus(folder)
+    root, print_, found = _from_corpus(open_corpus(folder), all_seeds) if stored else _from_folder(folder)
     seeds = [seed for seed in found if seed.usable]
     if not seeds:
         raise InputError(
@@ -124,7 +126,7 @@ def _from_corpus(corpus: Corpus, all_seeds: bool) -> tuple[Path, str, list[_Seed
         _Seed(key=i, name=corpus.chip_ids[i], split=corpus.splits[i], usable=_has_shape(_binary(corpus, i)))
         for i in chosen.tolist()
     ]
-    return corpus.path, corpus.fingerprint, found
+    return folder_only(corpus.path, "SEEDS"), corpus.fingerprint, found
 
 
 def _binary(corpus: Corpus, index: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import folder_only
 from rsprep.corpus.files import band_names, grid_of
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus, slugs
 from rsprep.corpus.occlusion.carried import find_carried, refuse_carrying
@@ -125,7 +126,7 @@ def find_images(settings: OccludeSettings) -> Images:
 
 def _folder(settings: OccludeSettings) -> Images:
     refuse_carrying(settings)
-    root = Path(settings.images)
+    root = folder_only(settings.images, "IMAGES")
     files = list_files(root)
     base = root if root.is_dir() else root.parent
     with ThreadPoolExecutor() as pool:
@@ -259,7 +260,7 @@ def _dataset(settings: OccludeSettings) -> Images:
     images = tuple(_chips(corpus, settings))
     nodata = None if np.isnan(variable.fill) or not variable.has_nodata else float(variable.fill)
     return Images(
-        root=corpus.path,
+        root=folder_only(corpus.path, "IMAGES"),
         variable=name,
         images=_with_splits(images, corpus.splits, settings),
         bands=bands,

@@ -20,6 +20,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from rsprep.cloud.address import folder_only
 from rsprep.corpus.inputs import Corpus, fingerprint, is_corpus, list_files, listed, open_corpus
 from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.partition import by_folder
@@ -95,8 +96,9 @@ def find_masks(settings: OccludeSettings, size: int, chips: Mapping[str, int]) -
     InputError : ``mask-sizes``, ``no-mask-in-bounds``, ``too-few-masks``, ``mask-variable``; or as
         :func:`rsprep.corpus.inputs.list_files`, :func:`open_corpus` and :func:`rsprep.corpus.pictures.read_mask`.
     """
-    stored = is_corpus(settings.masks)
-    root, print_, found = _stored(open_corpus(settings.masks)) if stored else _folder(Path(settings.masks))
+    folder = folder_only(settings.masks, "MASKS")
+    stored = is_corpus(folder)
+    root, print_, found = _stored(open_corpus(folder)) if stored else _folder(folder)
     odd = [mask for mask in found if mask.shape != (size, size)]
     if odd and settings.place == "as-is":
         raise InputError(
@@ -152,7 +154,7 @@ def _stored(corpus: Corpus) -> tuple[Path, str, list[Mask]]:
         if pixels.max() > 1:
             raise _no_mask(corpus, f"{name} holds {int(pixels.max())}")
         found.append(_mask(corpus.slots[i], name, pixels, corpus.splits[i], seeds[i]))
-    return corpus.path, corpus.fingerprint, found
+    return folder_only(corpus.path, "MASKS"), corpus.fingerprint, found
 
 
 def _pixels(corpus: Corpus) -> Iterator[NDArray[np.uint8]]:

@@ -20,6 +20,7 @@ from rsprep.corpus.occlusion.settings import OccludeSettings
 from rsprep.corpus.pictures import picture_size, read_picture
 from rsprep.corpus.plan import CorpusChip, Place
 from rsprep.errors import InputError
+from rsprep.job.desk import Desk
 from rsprep.report.data import SPLITS, SourceRow, Table
 from rsprep.store.read import open_dataset
 
@@ -180,9 +181,9 @@ def _unused(masks: MaskPool) -> str:
     return "; ".join(f"{count:,} not used: {reason}" for reason, count in masks.unused.items()) or "all can be used"
 
 
-def tables(dataset: Path, *, images: Images, masks: MaskPool) -> tuple[Table, ...]:
+def tables(desk: Desk, *, images: Images, masks: MaskPool) -> tuple[Table, ...]:
     """Masks and images of each split, counted in the finished data set."""
-    chips = open_dataset(dataset)
+    chips = open_dataset(desk.store)
     columns: Mapping[str, Any] = {name: chips[name].to_numpy() for name in ("split", "mask_id", "source", "area_ratio")}
     mask_rows, image_rows, owners = [], [], Counter[str]()
     for split in SPLITS:

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from rsprep.corpus.semantic.classes import Coding
 from rsprep.corpus.semantic.settings import SemanticSettings
 from rsprep.corpus.semantic.survey import Surveyed
 from rsprep.files import write_text
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.masks.scenes import inverse_frequency, median_frequency
 from rsprep.report.data import SPLITS, Table
@@ -51,7 +51,7 @@ class Ledger:
 
 
 def write_statistics(
-    dataset: Path, *, surveyed: Sequence[Surveyed], coding: Coding, settings: SemanticSettings
+    desk: Desk, *, surveyed: Sequence[Surveyed], coding: Coding, settings: SemanticSettings
 ) -> tuple[Table, ...]:
     """Write ``class_statistics.json``; returns the tables of the report."""
     found = {one.scene.name: one for one in surveyed}
@@ -60,7 +60,7 @@ def write_statistics(
     chips: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
     scenes: dict[str, set[str]] = defaultdict(set)
     pixels = settings.size**2
-    with JournalView.open(dataset) as journal:
+    with JournalView.open(desk.folder) as journal:
         for chip in journal.chips():
             payload = chip.record["payload"]
             if chip.state == "committed":
@@ -83,7 +83,7 @@ def write_statistics(
     )
     splits = {split: np.array(chips[split], np.int64).reshape(-1, len(coding.codes)) for split in SPLITS}
     record = _record(ledger, splits, {split: len(scenes[split]) for split in SPLITS}, coding, settings)
-    write_text(dataset / FILE_NAME, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(desk.folder / FILE_NAME, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return _tables(ledger, record, coding)
 
 

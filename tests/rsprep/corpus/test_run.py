@@ -21,6 +21,7 @@ from rsprep.corpus.settings import CorpusSettings
 from rsprep.errors import BuildError, ConfigError, StoreError
 from rsprep.finish import Outcome
 from rsprep.inspection import inspect
+from rsprep.job.desk import Desk
 from rsprep.job.journal_view import JournalView
 from rsprep.job.verify import verify
 from rsprep.report.data import Table
@@ -93,8 +94,8 @@ def plan(out: Path, *, placed: bool = False, chips: Iterator[CorpusChip] | None 
             reject="near-duplicate of square-001" if number == 3 else "",
         )
 
-    def tables(dataset: Path) -> tuple[Table, ...]:
-        shown = len(rsprep.open(dataset).chip_id)
+    def tables(desk: Desk) -> tuple[Table, ...]:
+        shown = len(rsprep.open(desk.store).chip_id)
         return (Table(title="Squares", header=("what", "count"), rows=(("shown", str(shown)),)),)
 
     return CorpusPlan(

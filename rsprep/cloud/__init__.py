@@ -1,0 +1,1 @@
+"""Object stores: addresses in buckets, what lies there, and folders that are mirrored there."""
