@@ -11,6 +11,8 @@ RECURRENCE: Final = 2
 """Passes, with the same weights: after two, every pixel has heard of every other one."""
 SHRINK: Final = 8
 """Channels of the features for each channel of queries and keys."""
+MOST_WEIGHTS: Final = 2**23
+"""Weights that are held at a time where no gradients are asked for: 32 MB of each copy."""
 
 
 class CrissCrossAttention(nn.Module):
@@ -34,14 +36,28 @@ class CrissCrossAttention(nn.Module):
         return x
 
     def once(self, x: Tensor) -> Tensor:
-        """One pass."""
+        """One pass; without gradients over some rows at a time, so that memory grows with pixels only."""
         query, key, value = self.query(x), self.key(x), self.value(x)
-        height = x.shape[-2]
-        along_column = torch.einsum("bcyx,bczx->byxz", query, key)
-        own = torch.eye(height, dtype=torch.bool, device=x.device)[:, None, :]
-        along_column = along_column.masked_fill(own, float("-inf"))
-        along_row = torch.einsum("bcyx,bcyz->byxz", query, key)
-        weights = torch.cat([along_column, along_row], dim=-1).float().softmax(dim=-1).to(value.dtype)
-        heard = torch.einsum("byxz,bczx->bcyx", weights[..., :height], value)
-        heard = heard + torch.einsum("byxz,bcyz->bcyx", weights[..., height:], value)
-        return x + self.scale * heard
+        batch, _, height, width = x.shape
+        rows = height if torch.is_grad_enabled() else max(1, MOST_WEIGHTS // (batch * width * (height + width)))
+        heard = [_heard(query[..., first : first + rows, :], key, value, first) for first in range(0, height, rows)]
+        return x + self.scale * torch.cat(heard, dim=-2)
+
+
+def _heard(query: Tensor, key: Tensor, value: Tensor, first: int) -> Tensor:
+    """(B, C, rows, x) what pixels of the rows from `first` on take from their rows and columns.
+
+    Parameters
+    ----------
+    query : (B, c, rows, x).
+    key, value : (B, c, y, x) and (B, C, y, x) of the whole image.
+    """
+    rows, height = query.shape[-2], key.shape[-2]
+    here = slice(first, first + rows)
+    along_column = torch.einsum("bcyx,bczx->byxz", query, key)
+    own = torch.eye(height, dtype=torch.bool, device=query.device)[here, None, :]
+    along_column = along_column.masked_fill(own, float("-inf"))
+    along_row = torch.einsum("bcyx,bcyz->byxz", query, key[..., here, :])
+    weights = torch.cat([along_column, along_row], dim=-1).float().softmax(dim=-1).to(value.dtype)
+    heard = torch.einsum("byxz,bczx->bcyx", weights[..., :height], value)
+    return heard + torch.einsum("byxz,bcyz->bcyx", weights[..., height:], value[..., here, :])

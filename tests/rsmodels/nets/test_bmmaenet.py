@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from rsmodels.nets.bmmaenet import BmmaeNet, BmmaeNetwork
 
@@ -70,3 +74,29 @@ def test_odd_sides_are_continued_by_reflection_and_cut_back() -> None:
     cut = net(grey[..., :62, :60])[0]
     continued = torch.nn.functional.pad(grey[..., :62, :60], (0, 4, 0, 2), "reflect")
     assert torch.equal(cut, net(continued)[0][..., :62, :60])
+
+
+class Largest(TorchDispatchMode):
+    """Notes the size of the largest tensor that is made, in values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.values = max([self.values, *(one.numel() for one in tree_leaves(made) if isinstance(one, torch.Tensor))])
+        return made
+
+
+def test_memory_grows_with_pixels_and_no_faster() -> None:
+    """512 x 512: attention over rows and columns would take eight times what it takes at half that size."""
+    net = BmmaeNet(3, BmmaeNetwork(width=2, downs=5)).eval()
+    largest = []
+    for side in (256, 512):
+        with Largest() as seen, torch.no_grad():
+            finest = net(torch.zeros(1, 1, side, side))[0]
+        assert finest.shape == (1, 3, side, side)
+        largest.append(seen.values)
+    assert largest[1] <= 4 * largest[0]
+    assert largest[1] <= 32 * 512**2

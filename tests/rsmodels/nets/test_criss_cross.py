@@ -48,3 +48,15 @@ def test_after_two_passes_every_pixel_has_heard_of_every_other() -> None:
 
     assert heard(once=True).sum() == 9
     assert heard(once=False).all()
+
+
+def test_some_rows_at_a_time_give_what_all_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer = CrissCrossAttention(8).double()
+    torch.nn.init.constant_(layer.scale, 0.7)
+    x = torch.randn(2, 8, 7, 5, dtype=torch.float64)
+    whole = layer(x).detach()
+    for most in (1, 2 * 5 * 12 * 3, 2**20):  # one row at a time, three, all
+        monkeypatch.setattr("rsmodels.nets.criss_cross.MOST_WEIGHTS", most)
+        with torch.no_grad():
+            torch.testing.assert_close(layer(x), whole)
