@@ -13,6 +13,7 @@ from rsmodels.tables.plan import FOLDERS, HELPER, PAGE, RECIPE, RECORD, SEGMENTE
 from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON
 from rsmodels.training.guard import differences
 from rsprep.settings import dump_config
+from rsprep.strict_yaml import load_yaml
 
 _FREE = ("downstream.seeds", "evaluate.batch", "evaluate.threads")
 """Keys of the sections that may change: more seeds only add runs, and some change no figure."""
@@ -43,7 +44,7 @@ def check_goes_on(plan: Plan) -> None:
     file = home / RECIPE
     if not file.is_file():
         return
-    before = yaml.safe_load(file.read_text(encoding="utf-8"))
+    before = load_yaml(file.read_text(encoding="utf-8"))
     found = list(_contradictions(before, yaml.safe_load(dump_config(plan.settings)), home))
     if found:
         raise ModelError(

@@ -22,10 +22,18 @@ from torch import Tensor
 
 from rsmodels.errors import ModelError
 from rsprep.files import SUFFIX
+from rsprep.strict_json import load_json
 
 FOLDER = "checkpoints"
 MANIFEST = "manifest.json"
 FORMAT = 1
+PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
+"""Files of this kind may run programs when they are read, so none is."""
+MOST_TEXT_BYTES = 512 * 2**20
+"""Longest text of a checkpoint."""
+MOST_MANIFEST_BYTES = 2**20
+MOST_HEADER_BYTES = 16 * 2**20
+"""Longest header of a file of tensors; that of ten thousand tensors takes a tenth."""
 _NAME = re.compile(r"step-(\d{8})")
 
 
@@ -99,10 +107,19 @@ def read_manifest(path: Path) -> Manifest:
     ModelError : ``no-checkpoint``, ``torn-checkpoint`` if the manifest cannot be read.
     """
     file = path / MANIFEST
+    if path.suffix.lower() in PICKLED and path.is_file():
+        raise ModelError(
+            "pickled-checkpoint",
+            "a pickled file may run programs when it is read; only checkpoints of safetensors are",
+            value=str(path),
+            remedy="give the folder of a checkpoint that rsmodels wrote",
+        )
     if not file.is_file():
         raise ModelError("no-checkpoint", "there is no checkpoint here", value=str(path), remedy="check the path")
+    if file.stat().st_size > MOST_MANIFEST_BYTES:
+        raise _torn(path, f"{MANIFEST} is longer than {MOST_MANIFEST_BYTES:,} bytes")
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = load_json(file.read_text(encoding="utf-8"))
         files = {str(name): str(value) for name, value in record["files"].items()}
         digest = hashlib.sha256("".join(f"{files[name]}  {name}\n" for name in sorted(files)).encode()).hexdigest()
         known = record["format"] == FORMAT
@@ -168,15 +185,26 @@ def find(path: str | Path) -> Manifest:
 
 def read_tensors(manifest: Manifest, name: str) -> dict[str, Tensor]:
     """Tensors of one file, on the CPU; ModelError ``torn-checkpoint`` if it holds no safetensors."""
+    file = manifest.path / name
     try:
-        return load_file(manifest.path / name)
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+        if length > MOST_HEADER_BYTES:
+            raise _torn(manifest.path, f"{name} has a header of {length:,} bytes")
+        return load_file(file)
     except (SafetensorError, OSError) as error:
         raise _torn(manifest.path, f"{name} cannot be read ({error})") from None
 
 
 def read_text(manifest: Manifest, name: str) -> str:
-    """Content of one file."""
-    return (manifest.path / name).read_text(encoding="utf-8")
+    """Content of one file; ModelError ``torn-checkpoint`` if it is no text, or too long."""
+    file = manifest.path / name
+    try:
+        if file.stat().st_size <= MOST_TEXT_BYTES:
+            return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _torn(manifest.path, f"{name} cannot be read ({error})") from None
+    raise _torn(manifest.path, f"{name} is longer than {MOST_TEXT_BYTES:,} bytes")
 
 
 def prune(run: Path, keep: int, better: str) -> None:

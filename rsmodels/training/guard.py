@@ -19,6 +19,7 @@ from rsmodels.tasks.settings import NO_WEIGHT_DEPENDS_ON, RunSettings
 from rsmodels.training import checkpoint
 from rsprep.errors import InputError
 from rsprep.settings import dump_config
+from rsprep.strict_yaml import load_yaml
 
 CONFIG, LOCK = "config.yaml", ".lock"
 THREADS = "loading.threads"
@@ -39,7 +40,7 @@ def check_resumes(run: Path, settings: RunSettings) -> None:
                 remedy="choose another --out, or an empty folder",
             )
         return
-    before = yaml.safe_load(file.read_text(encoding="utf-8"))
+    before = load_yaml(file.read_text(encoding="utf-8"))
     now = yaml.safe_load(dump_config(settings))
     differing = [
         f"{key}: {old!r} before, {new!r} now"

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from rsmodels.data.batch import ChipBatch
@@ -28,6 +27,7 @@ from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
 from rsmodels.training.device import device_of
 from rsmodels.training.save import AVERAGE, CONFIG, MODEL, PARENTS, saved_normaliser
+from rsprep.strict_yaml import load_yaml
 
 _CALLED: Mapping[Kind, str] = {
     "generator": "a generator",
@@ -216,7 +216,7 @@ def load(path: str | Path, *, device: str = "auto") -> Trained:
     """
     manifest = checkpoint.find(path)
     place = device_of(device)
-    settings = resolve(yaml.safe_load(checkpoint.read_text(manifest, CONFIG)))
+    settings = resolve(load_yaml(checkpoint.read_text(manifest, CONFIG)))
     normaliser = saved_normaliser(manifest)
     record = json.loads(checkpoint.read_text(manifest, PARENTS))
     task = model(settings.model).build(settings, normaliser, record["chip_px"], None)

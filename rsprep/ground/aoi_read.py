@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +12,13 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from rsprep.errors import AoiError
+from rsprep.strict_json import OversizeError, load_json
 
 MAX_BYTES = 200_000_000
 """Larger files are refused: an outline of any country takes less."""
+MOST_POSITIONS = 5_000_000
+"""Most positions and lists of them."""
+_GPKG = (b"GPKG", b"GP10", b"GP11")
 _GEOMETRIES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 _ASK = "give a file with at least one Polygon or MultiPolygon"
 
@@ -38,8 +41,14 @@ def read_file(text: str) -> tuple[list[shapely.Polygon], CRS | None]:
 
 def _read_geojson(path: Path) -> tuple[list[shapely.Polygon], CRS | None]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+        content = load_json(text, most_bytes=MAX_BYTES, most_parts=MOST_POSITIONS, parse_constant=_refuse_constant)
+    except OversizeError as error:
+        remedy = "simplify it, or cut out a part"
+        raise AoiError(
+            "too-detailed", f"no outline is this detailed: {error}", value=str(path), remedy=remedy
+        ) from None
+    except ValueError as error:
         remedy = "give GeoJSON, a GeoPackage (.gpkg), or west,south,east,north"
         raise AoiError("not-json", f"the file is not JSON: {error}", value=str(path), remedy=remedy) from None
     if not isinstance(content, dict) or content.get("type") not in (*_GEOMETRIES, "Feature", "FeatureCollection"):
@@ -165,6 +174,12 @@ def _crs(name: Any) -> CRS:
 
 
 def _read_geopackage(path: Path, layer: str) -> tuple[list[shapely.Polygon], CRS | None]:
+    with path.open("rb") as stream:
+        head = stream.read(72)
+    if head[:16] != b"SQLite format 3\x00" or head[68:] not in _GPKG:
+        # GDAL would look for a format that fits, and some of them open other files, or addresses.
+        remedy = "open it in QGIS and save it again, or give GeoJSON"
+        raise AoiError("not-geopackage", "it does not begin as a GeoPackage does", value=str(path), remedy=remedy)
     import pyogrio  # slow to import, and few areas come as GeoPackage
 
     try:

@@ -16,6 +16,8 @@ from rsprep.job.records import ChipRow, Counts, ShardRow
 
 FILE_NAME = "journal.sqlite"
 JOURNAL_VERSION = 2
+MOST_BYTES = 512 * 2**20
+"""Longest value of a journal."""
 _PAGE = 1000
 _BUSY_SECONDS = 30
 
@@ -150,7 +152,11 @@ class JournalView:
             )
 
     def _has_tables(self) -> bool:
-        return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'chips'").fetchone() is not None
+        rows = self._db.execute("SELECT type, name FROM sqlite_master").fetchall()
+        if any(kind not in ("table", "index") for kind, _ in rows):
+            # A view or a trigger is a program of whoever made the file, and what rsprep writes has none.
+            raise _not_a_journal("a file with views or triggers")
+        return any(name == "chips" for _, name in rows)
 
     def _require_version(self, where: str) -> None:
         if not self._has_tables():
@@ -195,6 +201,8 @@ def connect(path: Path, *, query_only: bool = False) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
         if query_only:
             connection.execute("PRAGMA query_only = ON")
     except sqlite3.DatabaseError as error:

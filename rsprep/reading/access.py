@@ -22,6 +22,8 @@ from rsprep.reading.window import Window
 REMOTE_SCHEMES = ("http", "https")
 WINDOW_BYTES = 64 * 2**20
 """Most compressed bytes of one window that are held at a time; of a larger one, blocks come one by one."""
+MOST_BANDS = 4096
+"""Most bands of a file."""
 Use = Callable[[int, Window | None], None]
 """Takes the window of the asset at an index; None where the asset does not touch the target."""
 
@@ -139,6 +141,7 @@ def gdal_options() -> dict[str, Any]:
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         "GDAL_PAM_ENABLED": "NO",
         "GDAL_MAX_RAW_BLOCK_CACHE_SIZE": str(WINDOW_BYTES),
+        "GDAL_MAX_BAND_COUNT": str(MOST_BANDS),  # of which each takes memory as soon as a file is opened
     }
 
 

@@ -20,6 +20,25 @@ _SYSTEMS: dict[str, CRS] = {}
 GRID_TOLERANCE_PX = 1e-3
 
 
+MOST_PIXELS = 10**11
+"""Most pixels of a file: the whole Earth at 100 m, and some more."""
+MOST_BLOCK_BYTES = 2**28
+"""Largest block, decoded: one strip of a file that was not written for windows."""
+
+
+def refuse_monster(file: Any, asset: Asset) -> None:
+    """A header may claim what no memory holds; told before anything is decoded. Bands: see `gdal_options`."""
+    if file.width * file.height > MOST_PIXELS:
+        raise contradiction(asset, "too-large", f"a file has at most {MOST_PIXELS:,} pixels", (file.height, file.width))
+    height, width = file.block_shapes[0]
+    together = file.count if file.interleaving is not None and file.interleaving.value == "PIXEL" else 1
+    block = height * width * together * max(np.dtype(one).itemsize for one in file.dtypes)
+    if block > MOST_BLOCK_BYTES:
+        raise contradiction(
+            asset, "block-too-large", f"a block takes at most {MOST_BLOCK_BYTES:,} bytes", (height, width)
+        )
+
+
 def refuse_holes(file: Any, asset: Asset, rows: slice, columns: slice) -> None:
     """Blocks that a sparse file leaves out decode as 0, which is a value unless 0 is what marks missing pixels."""
     height, width = file.block_shapes[asset.band - 1]

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as PixelWindow
 
-from rsprep.errors import ReadError
+from rsprep.errors import CatalogError, ReadError
 from rsprep.granule import Asset
 from rsprep.reading.access import (
     Cost,
@@ -32,16 +32,19 @@ from rsprep.reading.access import (
     without_query,
     without_secrets,
 )
-from rsprep.reading.checks import check_bytes, checked_grid, contradiction, grid_of, refuse_holes
+from rsprep.reading.checks import check_bytes, checked_grid, contradiction, grid_of, refuse_holes, refuse_monster
 from rsprep.reading.control import ControlCache
 from rsprep.reading.opener import RangedFile, opened
 from rsprep.reading.ranges import LONGEST_BYTES, Remote, shared_client
+from rsprep.reading.reach import Reach
 from rsprep.reading.spec import BandSpec
 from rsprep.reading.window import Window, needed
 
 DEFAULT_POLICY = ReadPolicy()
 OPTIONS = {"driver": "GTiff", "OVERVIEW_LEVEL": "NONE"}
 """Overviews are smoothed or thinned copies: never right for classes, never asked for elsewhere."""
+MOST_WINDOW_PX = 2**27
+"""Most pixels of one window: a block of 10 km at 1 m, and some more."""
 BLOCK_PX = 256
 """Side of the smallest blocks that COGs are published in."""
 Found = TypeVar("Found")
@@ -54,11 +57,15 @@ class FileAccess:
     ----------
     signer : turns hrefs into ones that can be fetched; asked when a file is opened, and again when it is refused.
     policy : how hard a remote file is tried.
+    reach : what hrefs, and redirects from there, may lead to; None: to whatever the caller names.
     """
 
-    def __init__(self, signer: Signer | None = None, policy: ReadPolicy = DEFAULT_POLICY) -> None:
+    def __init__(
+        self, signer: Signer | None = None, policy: ReadPolicy = DEFAULT_POLICY, reach: Reach | None = None
+    ) -> None:
         self.signer: Signer = signer or NoSigning()
         self.policy = policy
+        self.reach = reach
 
     def read(
         self,
@@ -99,13 +106,24 @@ class FileAccess:
 
     def _opened(self, asset: Asset, use: Callable[[Any], Found]) -> Found:
         """What `use` makes of the open file."""
+
+        def checked(file: Any) -> Found:
+            refuse_monster(file, asset)
+            return use(file)
+
         with rasterio.Env(**gdal_options()):
-            if is_remote(asset.href):
-                return self._fetched(asset, use)
+            try:
+                if is_remote(asset.href):
+                    if self.reach is not None:
+                        self.reach.check(asset.href)
+                    return self._fetched(asset, checked)
+                path = local_path(asset.href) if self.reach is None else self.reach.local(asset.href)
+            except CatalogError as error:  # of one file of many: what needs it is not made
+                raise ReadError("off-limits", error.cause, value=error.value, remedy=error.remedy) from None
             check_bytes(asset, self.policy)
             try:
-                with _refusing_no_place(asset), DatasetReader(str(local_path(asset.href)), **OPTIONS) as file:
-                    return use(file)
+                with _refusing_no_place(asset), DatasetReader(str(path), **OPTIONS) as file:
+                    return checked(file)
             except (RasterioError, OSError) as error:
                 raise _unreadable(asset, error) from None
 
@@ -113,7 +131,9 @@ class FileAccess:
         """The same for a remote file. Requests are retried one by one; here, what came of them gets a second chance."""
         client = shared_client()
         for last in (self.policy.attempts == 1, True):
-            source = RangedFile(client, Remote(href=asset.href, signer=self.signer, policy=self.policy))
+            source = RangedFile(
+                client, Remote(href=asset.href, signer=self.signer, policy=self.policy, reach=self.reach)
+            )
             if asset.size is not None and source.header.total != asset.size:
                 client.forget(asset.href)
                 raise contradiction(asset, "size", f"the item says {asset.size} bytes", source.header.total)
@@ -156,6 +176,8 @@ def _read(file: Any, asset: Asset, spec: BandSpec, controls: ControlCache) -> Wi
     part = needed(whole, spec, controls)
     if part is None:
         return None
+    if part.shape[0] * part.shape[1] > MOST_WINDOW_PX:
+        raise contradiction(asset, "window", f"at most {MOST_WINDOW_PX:,} pixels are read at once", part.shape)
     if file.nodatavals[asset.band - 1] is None and spec.nodata != 0:
         refuse_holes(file, asset, part.rows, part.columns)
     values = file.read(asset.band, window=PixelWindow.from_slices(part.rows, part.columns))

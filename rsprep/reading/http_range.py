@@ -9,20 +9,23 @@ import re
 import time
 import urllib.request
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from rsprep.reading.access import ReadPolicy, without_secrets
+from rsprep.reading.doors import guard
+from rsprep.reading.reach import Reach, host_of
 
 LONGEST_WAIT_S = 60.0
 """Longest wait that a server's Retry-After can impose."""
 SERVERS = 16
 """Servers whose connections are kept at a time."""
 PIECE = 2**20
+REDIRECTS = 5
+"""Most hops of one request."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,25 +65,26 @@ class Wire:
     def __init__(self, connections: int) -> None:
         self._connections = connections
         self._direct = self._manager(None)
+        self._public = guard(self._manager(None), private=False)
+        self._private = guard(self._manager(None), private=True)
         self._by_proxy = {
             scheme: self._manager(address)
             for scheme, address in urllib.request.getproxies().items()
             if "://" in address
         }
 
-    def get(self, address: str, first: int, end: int, policy: ReadPolicy) -> Answer:
+    def get(self, address: str, first: int, end: int, policy: ReadPolicy, reach: Reach | None = None) -> Answer:
         """Bytes `first` to `end` (not included) of a file; fewer where it ends before that.
 
         Raises
         ------
         TroubleError, RefusedError, BusyError
+        CatalogError : the address, or one that it is redirected to, is beyond `reach`.
         """
         timeout = urllib3.Timeout(connect=policy.connect_timeout_s, read=policy.timeout_s)
         headers = {"Range": f"bytes={first}-{end - 1}", "Accept-Encoding": "identity"}
         try:
-            answer = self._manager_for(address).request(
-                "GET", address, headers=headers, timeout=timeout, retries=_REDIRECTS, preload_content=False
-            )
+            answer = self._follow(address, headers, timeout, reach)
         except HTTPError as error:
             raise TroubleError(_reason(error)) from None
         whole = False
@@ -99,16 +103,36 @@ class Wire:
             data=data, total=total, version=answer.headers.get("ETag") or answer.headers.get("Last-Modified", "")
         )
 
+    def _follow(
+        self, address: str, headers: dict[str, str], timeout: urllib3.Timeout, reach: Reach | None
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer at the end of redirects, each of which is judged; whatever signs `address` is not sent along."""
+        for _ in range(REDIRECTS + 1):
+            if reach is not None:
+                reach.check(address)
+            answer = self._manager_for(address, reach).request(
+                "GET", address, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+            )
+            place = answer.get_redirect_location()
+            if not place:
+                return answer
+            answer.close()  # its body, however long, is nothing to wait for
+            answer.release_conn()
+            address = urljoin(address, place)
+        raise TroubleError(f"more than {REDIRECTS} redirects", final=True)
+
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         if proxy is None:
             return urllib3.PoolManager(num_pools=SERVERS, maxsize=self._connections, block=True)
         return urllib3.ProxyManager(proxy, num_pools=SERVERS, maxsize=self._connections, block=True)
 
-    def _manager_for(self, address: str) -> urllib3.PoolManager:
-        """As the environment says (``https_proxy``, ``no_proxy``)."""
+    def _manager_for(self, address: str, reach: Reach | None) -> urllib3.PoolManager:
+        """As the environment says (``https_proxy``, ``no_proxy``); a proxy resolves names, and looks for itself."""
         parts = urlsplit(address)
         if parts.scheme not in self._by_proxy or urllib.request.proxy_bypass(parts.hostname or ""):
-            return self._direct
+            if reach is None:
+                return self._direct
+            return self._private if reach.may_be_private(host_of(address)) else self._public
         return self._by_proxy[parts.scheme]
 
 

@@ -23,11 +23,15 @@ from affine import Affine
 from rasterio.abc import MultiByteRangeResourceContainer
 from rasterio.io import DatasetReader
 
+from rsprep.errors import ReadError
+from rsprep.reading.access import without_query
 from rsprep.reading.ranges import RangeClient, Remote
 
 Found = TypeVar("Found")
 STEP_BYTES = 64 * 2**10
 """What is fetched at least where GDAL reads beyond the header, which it does bit by bit."""
+MOST_BYTES = 2**28
+"""Most bytes that GDAL gets at once: a block that was not packed, or an index of a very large file."""
 PIECES = 4
 """Such pieces that a file keeps."""
 
@@ -88,6 +92,7 @@ class RangedFile:
         return otherwise
 
     def _many(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        self._refuse_flood(sum(end - first for first, end in wanted))
         at_hand = [self._kept(first, end) for first, end in wanted]
         missing = [one for one, kept in zip(wanted, at_hand, strict=True) if kept is None]
         fetched = iter(self._client.fetch(self.remote, self.header, missing) if missing else ())
@@ -96,11 +101,22 @@ class RangedFile:
     def _some(self, first: int, end: int) -> bytes:
         kept = self._kept(first, end)
         if kept is None:
+            self._refuse_flood(end - first)
             stop = min(max(end, first + STEP_BYTES), self.header.total)
             (piece,) = self._client.fetch(self.remote, self.header, [(first, stop)])
             self._pieces = [self._pieces[0], (first, piece), *self._pieces[1:PIECES]]
             kept = piece[: end - first]
         return kept
+
+    def _refuse_flood(self, size: int) -> None:
+        """A header may point to more bytes than a memory holds, and a server that is in league with it sends them."""
+        if size > MOST_BYTES:
+            raise ReadError(
+                "flood",
+                f"its header asks for {size:,} bytes at once, at most {MOST_BYTES:,} are fetched",
+                value=without_query(self.remote.href),
+                remedy="the file is broken, or made to break its readers",
+            )
 
     def _kept(self, first: int, end: int) -> bytes | None:
         for start, data in self._pieces:

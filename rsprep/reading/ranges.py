@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from rsprep.errors import ReadError, RsprepError
 from rsprep.reading.access import ReadPolicy, Signer, without_query
 from rsprep.reading.http_range import Answer, BusyError, RefusedError, TroubleError, Wire
+from rsprep.reading.reach import Reach
 
 HEADER_BYTES = 64 * 2**10
 """Fetched when a file is opened. Directories of a COG lie at its beginning: 16 KiB hold those of a Sentinel-2 band."""
@@ -49,6 +50,8 @@ class Remote:
     """Unsigned."""
     signer: Signer | None
     policy: ReadPolicy
+    reach: Reach | None = None
+    """What may be asked, redirects included; None: whatever is named."""
     signed: str = ""
     """What is asked for now; replaced when it is refused."""
 
@@ -165,7 +168,7 @@ class RangeClient:
         while True:
             address = remote.address()
             try:
-                return self._wire.get(address, first, end, policy)
+                return self._wire.get(address, first, end, policy, remote.reach)
             except RefusedError as refused:
                 faults += 1
                 if not remote.renewed(address) or faults >= policy.attempts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +15,10 @@ from pystac_client.stac_api_io import StacApiIO
 from urllib3.util.retry import Retry
 
 from rsprep.errors import CatalogError
-from rsprep.sources.http import TIMEOUT, make_retry
+from rsprep.reading.reach import Reach
+from rsprep.sources.http import TIMEOUT, make_retry, mount
 from rsprep.sources.signing import redact
+from rsprep.strict_json import MOST_BYTES, load_json
 
 OLDEST = (1, 0)
 """Oldest STAC version read; before it, assets and projection were written under other names."""
@@ -32,21 +35,27 @@ class CatalogIO(StacApiIO):
     ----------
     retry : policy for passing faults; default :func:`rsprep.sources.http.make_retry`.
     timeout : seconds to connect and to read.
+    reach : what the documents may make it read; None: whatever is named.
     """
 
-    def __init__(self, retry: Retry | None = None, timeout: tuple[float, float] = TIMEOUT) -> None:
-        super().__init__(max_retries=retry or make_retry(), timeout=timeout)
+    def __init__(
+        self, retry: Retry | None = None, timeout: tuple[float, float] = TIMEOUT, *, reach: Reach | None = None
+    ) -> None:
+        super().__init__(timeout=timeout)
+        mount(self.session, retry or make_retry(), reach)
+        self._reach = reach
 
     def read_document(self, href: str | Link, parameters: dict[str, Any] | None = None, method: str = "GET") -> Any:
         """The JSON object at `href`.
 
         Raises
         ------
-        CatalogError : ``not-found``, ``refused``, ``server-error``, ``unreachable`` or ``not-json``.
+        CatalogError : ``not-found``, ``refused``, ``server-error``, ``unreachable`` or ``not-json``; and what
+            :meth:`rsprep.reading.reach.Reach.check` raises.
         """
         text = self.read_checked(href, parameters, method)
         try:
-            content = json.loads(text)
+            content = load_json(text)
         except ValueError as error:
             raise CatalogError(
                 "not-json",
@@ -62,8 +71,10 @@ class CatalogIO(StacApiIO):
         """The text at `href`; raises CatalogError as :meth:`read_document` does."""
         try:
             if isinstance(href, Link) or is_url(href):
+                if self._reach is not None:
+                    self._reach.check(str(href.href if isinstance(href, Link) else href))
                 return self.read_text(href, method=method, parameters=parameters)
-            return self.read_text(href)
+            return self._read_file(href)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise CatalogError(
                 "not-found", "there is no such file", value=_shown(href), remedy="check --endpoint"
@@ -74,7 +85,17 @@ class CatalogIO(StacApiIO):
                 "unreadable", f"the file cannot be read: {error}", value=_shown(href), remedy=remedy
             ) from None
         except APIError as error:
+            if isinstance(error.__context__, CatalogError):  # which the base class has put its own words over
+                raise error.__context__ from None
             raise _explain(error, _shown(href)) from None
+
+    def _read_file(self, href: str) -> str:
+        path = Path(href) if self._reach is None else self._reach.local(href)
+        if not path.is_file() and not path.is_dir() and path.exists():
+            raise OSError("it is no regular file")
+        if path.is_file() and path.stat().st_size > MOST_BYTES:
+            raise OSError(f"it has {path.stat().st_size:,} bytes, at most {MOST_BYTES:,} are read")
+        return path.read_text(encoding="utf-8")
 
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
@@ -116,7 +137,7 @@ class CatalogIO(StacApiIO):
             if key in asked:
                 raise _endless(url)
             asked.add(key)
-            link = Link.from_dict(following)
+            link = _next_link(following)
         else:
             raise _endless(url)
         if matched is not None and count < matched:
@@ -175,6 +196,24 @@ def is_url(href: str) -> bool:
 
 def _shown(href: str | Link) -> str:
     return redact(str(href.href if isinstance(href, Link) else href))
+
+
+def _next_link(told: dict[str, Any]) -> Link:
+    """The link to the next page, which is asked for as searches are and in no other way."""
+    href, method = told.get("href"), told.get("method", "GET")
+    parts = (told.get("body", {}), told.get("headers", {}))
+    if not isinstance(href, str) or not is_url(href) or method not in ("GET", "POST"):
+        fit = False
+    else:
+        fit = all(part is None or isinstance(part, dict) for part in parts)
+    if not fit:
+        raise CatalogError(
+            "bad-next-link",
+            "the link to the next page is none that can be followed",
+            value=redact(json.dumps(told)[:200]),
+            remedy="the server does not speak STAC; check the address",
+        )
+    return Link.from_dict({key: value for key, value in told.items() if key not in ("body", "headers") or value})
 
 
 def _matched(page: dict[str, Any]) -> int | None:

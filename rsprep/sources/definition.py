@@ -7,11 +7,13 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from rsprep.errors import CatalogError
+from rsprep.reading.reach import HOST_PATTERN, Reach, host_of, reach
 from rsprep.resources import shipped
 from rsprep.sources.product_rules import (
     Absent,
@@ -46,6 +48,8 @@ __all__ = [
 SUFFIXES = (".yaml", ".yml")
 MAX_DEFINITION_BYTES = 1_000_000
 WORDS = {"title", "account", "login_help", "cost", "licence"}
+REACH = {"hosts", "folders", "allow_private", "allow_http"}
+"""Keys that say what may be read, and change nothing of what is."""
 PRODUCT_WORDS = {"resolution", "licence", "attribution"}
 """Keys of a definition and of its products that are for people only."""
 
@@ -75,7 +79,7 @@ class TokenService(Rule):
     """
 
     service: Annotated[str, Field(pattern=r"^https?://[^?]+$")]
-    hosts: Annotated[tuple[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9][a-z0-9.-]*$")], ...], Field(min_length=1)]
+    hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...], Field(min_length=1)]
     """Hosts whose files need a token: names, or ``*.suffix``. Nothing is ever sent to another."""
 
 
@@ -114,6 +118,14 @@ class SourceDefinition(Rule):
     """True where a search without start and end would find years of scenes."""
     rewrite: dict[str, str] = Field(default_factory=dict)
     """Prefixes of hrefs that are replaced, such as ``s3://bucket/`` by the address of the same bucket on https."""
+    hosts: tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...] = ()
+    """Hosts of the files, beside that of the endpoint and those that other keys name: names, or ``*.suffix``."""
+    folders: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Folders of the files of a catalog on disk, beside its own."""
+    allow_private: bool = False
+    """True: the hosts may lie in a private network."""
+    allow_http: bool = False
+    """True: the hosts may be asked without encryption."""
     licence: str
     products: Products
 
@@ -136,9 +148,27 @@ class SourceDefinition(Rule):
             )
         return rules
 
+    def reach(self, endpoint: str) -> Reach:
+        """What a catalog at `endpoint`, read by this definition, may make us open.
+
+        The hosts of `endpoint`, of :attr:`hosts`, of files that need a token, and of addresses that the definition
+        itself puts in place of others; below the folder of a catalog on disk and :attr:`folders`.
+        """
+        dem = self.products.dem
+        told = [*self.rewrite.values(), (dem.absent.href if dem is not None else None) or ""]
+        hosts = [*self.hosts, *(self.signing.hosts if self.signing is not None else ())]
+        hosts += [host_of(href) for href in told if urlsplit(href).scheme in ("http", "https")]
+        return reach(
+            [endpoint],
+            hosts=hosts,
+            folders=self.folders,
+            allow_private=self.allow_private,
+            allow_http=self.allow_http,
+        )
+
     def fingerprint(self) -> str:
         """Hash of all that decides which pixels are read and what they mean; words for people may change."""
-        told = self.model_dump(mode="json", exclude=WORDS | {"products"})
+        told = self.model_dump(mode="json", exclude=WORDS | REACH | {"products"})
         products = {
             name: self.product(name).model_dump(mode="json", exclude=PRODUCT_WORDS) for name in self.products.names()
         }

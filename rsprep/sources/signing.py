@@ -17,8 +17,10 @@ import requests
 
 from rsprep.errors import ReadError
 from rsprep.reading.access import NoSigning, Signer
+from rsprep.reading.reach import reach
 from rsprep.sources.definition import TokenService
 from rsprep.sources.http import TIMEOUT, make_session
+from rsprep.strict_json import load_json
 
 MARGIN = dt.timedelta(minutes=5)
 """A token this close to its end is not used any more: a long read must not outlive it."""
@@ -147,10 +149,10 @@ def _bare(href: str) -> str:
 
 def _ask_token(address: str) -> Token:
     try:
-        with make_session() as session:
+        with make_session(reach=reach([address])) as session:
             answer = session.get(address, timeout=TIMEOUT)
             answer.raise_for_status()
-            body = answer.json()
+            body = load_json(answer.content)
     except requests.RequestException as error:
         raise ReadError(
             "token-service",

@@ -57,7 +57,8 @@ class StacSource:
         self.definition = definition
         self.notes: list[str] = []
         self.endpoint = _root_href(endpoint)
-        self._io = CatalogIO(retry)
+        self._reach = definition.reach(self.endpoint)
+        self._io = CatalogIO(retry, reach=self._reach)
         self._options = {} if page is None else {"page": page}
         self._opened: StaticCatalog | ApiCatalog | None = None
 
@@ -99,6 +100,8 @@ class StacSource:
         granules: dict[str, Granule] = {}
         for href, item, footprint in found:
             granule = make_granule(item, href, footprint, definition=self.definition, product=product, bands=wanted)
+            for asset in granule.assets.values():
+                self._reach.check(asset.href)
             unite(granules, granule)
         if not granules and not may_be_absent(rules):
             raise sieve.nothing_found(self.endpoint)
@@ -129,7 +132,7 @@ class StacSource:
     def access(self, policy: ReadPolicy, shared: Path | None = None) -> Access:
         """See :meth:`rsprep.sources.base.Source.access`."""
         del shared  # servers of files set no limit that workers would have to keep together
-        return FileAccess(make_signer(self.definition.signing), policy)
+        return FileAccess(make_signer(self.definition.signing), policy, self._reach)
 
     def check(self) -> str:
         """See :meth:`rsprep.sources.base.Source.check`."""

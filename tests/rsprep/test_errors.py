@@ -27,6 +27,7 @@ LEAVES = sorted(
 SHARED = {
     # One defect that can be met in several places; each place tells what it has found.
     "aoi/bad-coordinates", "aoi/crs-unnamed", "aoi/empty", "aoi/no-chip", "aoi/non-finite", "aoi/not-geojson",
+    "aoi/not-geopackage",
     "aoi/out-of-range", "aoi/polar", "aoi/swapped-axes", "aoi/too-many",
     "build/disk-full", "build/unwritable",
     "catalog/bad-crosswalk", "catalog/not-found", "catalog/not-stac", "catalog/server-error",

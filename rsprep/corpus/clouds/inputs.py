@@ -22,6 +22,7 @@ from rsprep.corpus.pictures import PictureInfo, picture_size
 from rsprep.errors import ConfigError, InputError
 from rsprep.masks.detectors import DETECTORS, Detector, version
 from rsprep.moments import parse_moment
+from rsprep.reading.reach import Reach, reach
 from rsprep.sources.catalog_io import CatalogIO, check_stac
 from rsprep.sources.static import StaticCatalog
 
@@ -85,11 +86,11 @@ def _look(given: str, settings: CloudSettings) -> tuple[list[CloudScene], str]:
     return found, fingerprint(files, path)
 
 
-def _local(href: str) -> Path:
+def _local(href: str, within: Reach | None = None) -> Path:
     if urlsplit(href).scheme in ("http", "https", "s3", "gs"):
         remedy = "fetch the files first, and give the folder"
         raise InputError("remote-scenes", "scenes are read from disk", value=href, remedy=remedy)
-    return Path(href)
+    return Path(href) if within is None else within.local(href)
 
 
 # -- rasters ---------------------------------------------------------------------------------------
@@ -186,13 +187,14 @@ def _scene(name: str, source: Source, info: PictureInfo, *, date: str = "", mome
 
 def _of_stac(root: Path, settings: CloudSettings) -> tuple[list[CloudScene], str]:
     """Items with an asset SCL, of all collections of a static catalog."""
-    items = list(_items(root))
+    within = reach([str(root.absolute())])
+    items = list(_items(root, within))
     scenes = []
     for href, item in items:
         asset = next((item["assets"][key] for key in ("SCL", "scl") if key in (item.get("assets") or {})), None)
         if asset is None:
             continue
-        info = picture_size(_local(make_absolute_href(str(asset.get("href")), href)))
+        info = picture_size(_local(make_absolute_href(str(asset.get("href")), href), within))
         moment = parse_moment((item.get("properties") or {}).get("datetime"), is_end=False)
         scenes.append(
             _scene(
@@ -213,8 +215,9 @@ def _of_stac(root: Path, settings: CloudSettings) -> tuple[list[CloudScene], str
     return scenes, fingerprint([path for scene in scenes for path in scene.source.files], _common(scenes))
 
 
-def _items(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    io, href = CatalogIO(), str(root.absolute())
+def _items(root: Path, within: Reach) -> Iterator[tuple[str, dict[str, Any]]]:
+    href = str(root.absolute())
+    io = CatalogIO(reach=within)
     document = io.read_document(href)
     check_stac(document, href, kinds=("Catalog", "Collection", "Feature"))
     if document["type"] == "Feature":

@@ -109,7 +109,7 @@ class EarthEngineSource:
                 f"Earth Engine does not tell which tiles of {dem.collection} exist",
                 remedy="give href and tile_degrees (a number) under absent in the definition",
             )
-        text = CatalogIO().read_checked(href)
+        text = CatalogIO(reach=self.definition.reach(href)).read_checked(href)
         return TileList.parse(text, tile_degrees=degrees, source=href, withheld=dem.absent.withheld)
 
     def access(self, policy: ReadPolicy, shared: Path | None = None) -> Access:

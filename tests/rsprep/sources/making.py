@@ -23,6 +23,7 @@ def make_definition(**changes: Any) -> SourceDefinition:
         "name": "made",
         "title": "Made for a test",
         "licence": "none",
+        "folders": ["/"],  # hrefs of files that need not be there; what may be reached has tests of its own
         "products": {
             "sentinel2": {
                 "collection": S2,
