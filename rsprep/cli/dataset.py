@@ -11,7 +11,7 @@ from rich.table import Table
 
 from rsprep.cli.progress import watcher
 
-DATASET = Annotated[Path, typer.Argument(help="Folder of the data set.")]
+DATASET = Annotated[str, typer.Argument(help="Folder of the data set, or its address in a bucket.")]
 SHOWN_PROBLEMS = 20
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
 
 from rsprep.cloud import objects
 
@@ -42,3 +46,36 @@ def s3_server(bucket: str = "bucket") -> Iterator[str]:
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
         objects.client.cache_clear()
         server.stop()
+
+
+@contextmanager
+def outage(after: int) -> Iterator[None]:
+    """The first `after` writes and deletions arrive, and then no more."""
+    import obstore
+    from obstore.exceptions import GenericError
+
+    count = itertools.count()
+
+    def require_power() -> None:
+        if next(count) >= after:
+            raise GenericError("the power is out")
+
+    def now(work: Callable[..., Any]) -> Callable[..., Any]:
+        def done(*arguments: Any, **options: Any) -> Any:
+            require_power()
+            return work(*arguments, **options)
+
+        return done
+
+    def later(work: Callable[..., Any]) -> Callable[..., Any]:
+        async def done(*arguments: Any, **options: Any) -> Any:
+            require_power()
+            return await work(*arguments, **options)
+
+        return done
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("put", "delete"):
+            patched.setattr(obstore, name, now(getattr(obstore, name)))
+            patched.setattr(obstore, f"{name}_async", later(getattr(obstore, f"{name}_async")))
+        yield

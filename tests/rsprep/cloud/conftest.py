@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.bucket import s3_server
+from tests.rsprep.job.conftest import tiny, undisturbed
+
+__all__ = ["s3", "tiny", "undisturbed"]
 
 
 @pytest.fixture(scope="package")
