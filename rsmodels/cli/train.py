@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -78,7 +77,7 @@ def train(
     print(f"step {outcome.step:,} of {outcome.steps:,}: {end}")
     for name, value in outcome.scores.items():
         print(f"  {name:<24} {value:.4f}")
-    print(f"report   {Path(outcome.run, 'report.html')}")
+    print(f"report   {outcome.run / 'report.html'}")
     return 0
 
 

@@ -29,6 +29,8 @@ from rsmodels.evaluation.shown import pictures
 from rsmodels.records import as_json
 from rsmodels.report.page import write_page
 from rsmodels.training.load import Trained, load
+from rsprep.cloud.address import Address, Place, place
+from rsprep.cloud.workplace import worked_in
 from rsprep.files import appearing, write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import make_settings
@@ -42,12 +44,12 @@ RECORD, CHIPS, DRAWN, PAGE = "metrics.json", "chips.parquet", "diversity.parquet
 class Evaluation:
     """What was found, and where it lies."""
 
-    out: Path
+    out: Place
     record: dict[str, Any]
     """As in ``metrics.json``."""
 
     @property
-    def page(self) -> Path:
+    def page(self) -> Place:
         return self.out / PAGE
 
 
@@ -129,28 +131,31 @@ def evaluate_model(
     if drawn is not None:
         record |= drawn.record
         record["table"] = columns(record)
-    out = _folder(trained, source, settings)
-    out.mkdir(parents=True, exist_ok=True)
     panels = [
         Panel(caption=f"{role}\n{names[slots[place]]}\n{judge.words(scores, place)}", images=images)
         for role, place, images in pictures(judge, read, slots, scores[judge.rank_by], settings)
     ]
-    _write_table(out / CHIPS, {"slot": slots, "chip_id": [names[slot] for slot in slots.tolist()], **scores})
-    if drawn is not None and drawn.rows:
-        _write_table(out / DRAWN, {"chip_id": [names[slot] for slot in drawn.rows["slot"]], **drawn.rows})
     title, subtitle = page_title(record, judge.headline(record))
     sections = page_sections(judge, record, scores, panels, names)
     if drawn is not None:
         sections += drawn.sections
-    write_page(out / PAGE, title, subtitle, sections, over="Evaluation")
-    write_text(out / RECORD, as_json(record))
+    out = _folder(trained, source, settings)
+    with worked_in(out) as folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_table(folder / CHIPS, {"slot": slots, "chip_id": [names[slot] for slot in slots.tolist()], **scores})
+        if drawn is not None and drawn.rows:
+            _write_table(folder / DRAWN, {"chip_id": [names[slot] for slot in drawn.rows["slot"]], **drawn.rows})
+        write_page(folder / PAGE, title, subtitle, sections, over="Evaluation")
+        write_text(folder / RECORD, as_json(record))
     return Evaluation(out=out, record=record)
 
 
-def _folder(trained: Trained, source: ChipSource, settings: EvaluateSettings) -> Path:
+def _folder(trained: Trained, source: ChipSource, settings: EvaluateSettings) -> Place:
     if settings.out is not None:
-        return Path(settings.out)
-    home = trained.path.parent.parent if trained.path.parent.name == "checkpoints" else trained.path.parent
+        return place(settings.out)
+    here = place(trained.address)
+    here = here if isinstance(here, Address) else trained.path
+    home = here.parent.parent if here.parent.name == "checkpoints" else here.parent
     return home / "evaluations" / f"{trained.path.name}-{source.name}-{settings.split}"
 
 

@@ -122,7 +122,7 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
         shared=SynthWork(
             data=str(absolute(source.folder)),
             identity=source.identity,
-            checkpoint=str(trained.path.resolve()),
+            checkpoint=trained.address,
             manifest_hash=trained.manifest_hash,
             share=settings.share,
             device=settings.device,

@@ -21,6 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rsmodels.errors import ModelError
+from rsprep.cloud.address import Address, Place, place
+from rsprep.cloud.objects import names
+from rsprep.cloud.workplace import fetched
 from rsprep.files import SUFFIX
 from rsprep.strict_json import load_json
 
@@ -163,14 +166,17 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def find(path: str | Path) -> Manifest:
+def find(path: str | Place) -> Manifest:
     """The checkpoint that `path` means: a checkpoint's folder, or a run, of which the newest whole one is taken.
+
+    One in a bucket is copied to this machine first.
 
     Raises
     ------
     ModelError : ``no-checkpoint``, ``torn-checkpoint``.
     """
-    path = Path(path)
+    here = place(path)
+    path = _fetched(here) if isinstance(here, Address) else here
     if (path / MANIFEST).exists() or not (path / FOLDER).is_dir():
         manifest = read_manifest(path)
         verify(manifest)
@@ -181,6 +187,20 @@ def find(path: str | Path) -> Manifest:
             "no-checkpoint", "the run has no whole checkpoint", value=str(path), remedy="train it further first"
         )
     return found
+
+
+def _fetched(address: Address) -> Path:
+    """A copy of a checkpoint, or of a run with its newest whole checkpoint."""
+    files, deeper = names(address)
+    if MANIFEST in files:
+        return fetched(address)
+    if FOLDER not in deeper:
+        raise ModelError("no-checkpoint", "there is no checkpoint here", value=str(address), remedy="check the address")
+    for name in reversed([name for name in names(address / FOLDER)[1] if _NAME.fullmatch(name)]):
+        run = fetched(address, f"{FOLDER}/{name}")
+        if newest(run) is not None:
+            return run
+    return fetched(address, FOLDER)
 
 
 def read_tensors(manifest: Manifest, name: str) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from rsmodels.tasks.settings import RunSettings
 from rsmodels.training import checkpoint
 from rsmodels.training.device import device_of
 from rsmodels.training.save import AVERAGE, CONFIG, MODEL, PARENTS, saved_normaliser
+from rsprep.cloud.address import Address, Place, place
 from rsprep.strict_yaml import load_yaml
 
 _CALLED: Mapping[Kind, str] = {
@@ -44,6 +45,8 @@ class Trained:
     """What a checkpoint holds, on a device."""
 
     path: Path
+    address: str
+    """What to load it by again, in another process, too."""
     task: Task
     network: nn.Module
     """The network in use: the running average of the weights where the run kept one."""
@@ -203,7 +206,16 @@ class Trained:
             )
 
 
-def load(path: str | Path, *, device: str = "auto") -> Trained:
+def _address(given: str | Place, manifest: checkpoint.Manifest) -> str:
+    """The very checkpoint, where `given` may be a run."""
+    home = place(given)
+    if not isinstance(home, Address):
+        return str(manifest.path.resolve())
+    is_run = manifest.path.parent.name == checkpoint.FOLDER and home.name != manifest.path.name
+    return str(home / checkpoint.FOLDER / manifest.path.name if is_run else home)
+
+
+def load(path: str | Place, *, device: str = "auto") -> Trained:
     """A trained model from a checkpoint, or from a run, of which the newest whole checkpoint is taken.
 
     Parameters
@@ -229,6 +241,7 @@ def load(path: str | Path, *, device: str = "auto") -> Trained:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return Trained(
         path=manifest.path,
+        address=_address(path, manifest),
         task=task,
         network=network,
         normaliser=normaliser,

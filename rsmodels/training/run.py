@@ -28,6 +28,8 @@ from rsmodels.training.loop import Trainer, make_fabric, make_loader
 from rsmodels.training.relay import relayed
 from rsmodels.training.save import restore, save, saved_normaliser, saved_scores
 from rsmodels.training.setup import Material, fit_normaliser, gather, held_out, make_task
+from rsprep.cloud.address import Place, place
+from rsprep.cloud.workplace import worked_in
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import dump_config
@@ -37,7 +39,7 @@ from rsprep.settings import dump_config
 class TrainOutcome:
     """How a call ended."""
 
-    run: Path
+    run: Place
     step: int
     steps: int
     scores: Mapping[str, float]
@@ -64,18 +66,21 @@ def train(settings: RunSettings | Mapping[str, Any], *, progress: Progress | Non
     KeyboardInterrupt : after an interrupt, once the step is done and a checkpoint is written.
     """
     checked = settings if isinstance(settings, RunSettings) else resolve(settings)
-    run = Path(checked.out)
-    check_resumes(run, checked)
-    device_of(checked.device)
-    material = gather(checked)
-    with alone(run), leaving_nothing_wrong(run):
-        write_text(run / CONFIG, dump_config(checked))
-        if checked.devices > 1:
-            return _train_apart(checked, run, progress or Silent())
-        return TrainOutcome(run=run, **_train(make_fabric(checked), checked, material, run, progress or Silent()))
+    watcher = progress or Silent()
+    with worked_in(checked.out) as run:
+        check_resumes(run, checked)
+        device_of(checked.device)
+        material = gather(checked)
+        with alone(run), leaving_nothing_wrong(run):
+            write_text(run / CONFIG, dump_config(checked))
+            if checked.devices > 1:
+                found = _train_apart(checked, run, watcher)
+            else:
+                found = _train(make_fabric(checked), checked, material, run, watcher)
+    return TrainOutcome(run=place(checked.out), **found)
 
 
-def _train_apart(settings: RunSettings, run: Path, watcher: Progress) -> TrainOutcome:
+def _train_apart(settings: RunSettings, run: Path, watcher: Progress) -> dict[str, Any]:
     """The run in several processes, each of which opens the data for itself."""
     with relayed(watcher) as relay:
         try:
@@ -87,7 +92,7 @@ def _train_apart(settings: RunSettings, run: Path, watcher: Progress) -> TrainOu
                 value=_last_line(str(error)),
                 remedy="the same command goes on from the last checkpoint; with --devices 1 the error is told in full",
             ) from error
-    return TrainOutcome(run=run, **found)
+    return found
 
 
 def _last_line(trace: str) -> str:
