@@ -53,6 +53,7 @@ def record_of(plan: Plan, failures: Sequence[Mapping[str, Any]]) -> dict[str, An
             for key, title, better, _ in plan.columns
         ],
         "real": _real(rows) if plan.colours else None,
+        "left_grey": _left_grey(rows) if plan.colours else None,
         "systems": rows,
         "synthetic": settings.synthetic,
         "downstream": _downstream(plan.home / "downstream" / COMPARISON),
@@ -116,6 +117,7 @@ def _run(plan: Plan, run: Run) -> dict[str, Any] | None:
         "step": manifest.step,
         "stochastic": bool((figures.get("diversity") or {}).get("stochastic")),
         "table": figures["figures"] if plan.colours else figures["table"],
+        "left_grey": figures.get("left_grey"),
         "no_frechet": None if plan.colours else figures["distances"][-1].get("no_frechet"),
         "figures": {name: figures["figures"].get(name) for name in ("psnr", "ssim", "sam")},
         "nearest": figures.get("nearest"),
@@ -159,6 +161,12 @@ def _real(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """What the real images reach themselves, of the figures that have such a limit."""
     found = (run["table"]["colourfulness_real"] for row in rows for run in row["runs"])
     return {"colourfulness": number(next(found, None))}
+
+
+def _left_grey(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What the images reach without any colours: of all that were judged, they are the same."""
+    found: Mapping[str, Any] = next((run["left_grey"] for row in rows for run in row["runs"]), {})
+    return {name: number(value) for name, value in found.items()}
 
 
 def _segmenter(plan: Plan, judged: Mapping[str, Any] | None) -> dict[str, Any] | None:

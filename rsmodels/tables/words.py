@@ -49,11 +49,11 @@ def figures(record: Mapping[str, Any], keys: Sequence[str]) -> Table:
     if real is not None and set(keys) & {"miou", "fwiou", "accuracy"}:
         limits = {name: f"{real[name]:.{DIGITS[name]}f}" for name in ("miou", "fwiou", "accuracy")}
         rows.append(("real images", *(limits.get(one["key"], "–") for one in shown)))
-    own = record["real"]
-    if own is not None:
-        known = {name: value for name, value in own.items() if not math.isnan(value)}
-        limits = {name: f"{value:.{DIGITS[name]}f}" for name, value in known.items()}
-        rows.append(("real images", *(limits.get(one["key"], "–") for one in shown)))
+    for title, own in (("left grey", record["left_grey"]), ("real images", record["real"])):
+        if own is not None:
+            known = {name: value for name, value in own.items() if not math.isnan(value)}
+            limits = {name: f"{value:.{DIGITS[name]}f}" for name, value in known.items()}
+            rows.append((title, *(limits.get(one["key"], "–") for one in shown)))
     return header, rows
 
 

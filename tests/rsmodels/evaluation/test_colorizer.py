@@ -17,6 +17,7 @@ from rsmodels.data.loader import sweep
 from rsmodels.data.normalise import Normaliser
 from rsmodels.data.source import ChipSource, field
 from rsmodels.evaluation.colorizer import CHIP_FIGURES, ColorizerJudge
+from rsmodels.lab import to_lab, to_rgb
 from rsmodels.metrics.colour import colourfulness
 from tests.rsmodels.scenes import build_scenes
 
@@ -45,7 +46,7 @@ def judge(source: ChipSource, colours: Colours) -> tuple[ColorizerJudge, Iterato
     trained = SimpleNamespace(
         normaliser=normaliser,
         colorize=lambda batch: colours(batch.values["image"]),
-        grey=lambda batch: batch.values["image"].mean(dim=1, keepdim=True),
+        grey=lambda batch: to_lab(batch.values["image"] * 0.5 + 0.5)[:, :1],
     )
     return ColorizerJudge(trained), batches()  # type: ignore[arg-type]  # only what a judge asks for
 
@@ -53,7 +54,8 @@ def judge(source: ChipSource, colours: Colours) -> tuple[ColorizerJudge, Iterato
 def judged(source: ChipSource, colours: Colours) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
     one, batches = judge(source, colours)
     scores = [one.update(batch) for batch in batches]
-    return one.figures(allow_few=False)["figures"], {
+    found = one.figures(allow_few=False)
+    return {**found["figures"], "left_grey": found["left_grey"]}, {
         name: np.concatenate([part[name] for part in scores]) for name in scores[0]
     }
 
@@ -84,8 +86,14 @@ def test_one_channel_that_is_off_counts_for_its_pixel(
 
 
 def test_grey_is_not_colourful_however_like(source: ChipSource) -> None:
-    figures, scores = judged(source, lambda real: real.mean(dim=1, keepdim=True).expand_as(real).contiguous())
-    assert figures["colourfulness"] == pytest.approx(0.0, abs=1e-3)
+    """And has the figures that are told beside all others: what no colours at all are worth."""
+
+    def grey(real: Tensor) -> Tensor:
+        return to_rgb(to_lab(real * 0.5 + 0.5) * torch.tensor([1.0, 0.0, 0.0])[:, None, None]) * 2 - 1
+
+    figures, scores = judged(source, grey)
+    assert figures["colourfulness"] == pytest.approx(0.0, abs=0.1)
+    assert figures["left_grey"] == pytest.approx({name: figures[name] for name in figures["left_grey"]}, rel=1e-5)
     one, batches = judge(source, Tensor.clone)
     real = torch.cat([colourfulness(batch.values["image"] * 0.5 + 0.5, batch.valid["image"]) for batch in batches])
     np.testing.assert_allclose(scores["colourfulness_real"], real.numpy(), rtol=1e-5)

@@ -79,6 +79,7 @@ def test_means_are_those_of_the_evaluations(table: Path) -> None:
         figures = [json.loads((table / run["evaluation"] / "metrics.json").read_text()) for run in row["runs"]]
         for key, *_ in COLOUR_COLUMNS:
             assert row["columns"][key]["mean"] == pytest.approx(np.mean([one["figures"][key] for one in figures]))
+        assert record["left_grey"] == pytest.approx(figures[0]["left_grey"])
         assert record["real"]["colourfulness"] == pytest.approx(figures[0]["figures"]["colourfulness_real"])
     assert [len(row["runs"]) for row in record["systems"]] == [2, 1]
     assert next(one["best"] for one in record["columns"] if one["key"] == "colourfulness") == []
@@ -93,6 +94,7 @@ def test_the_page_has_table_boxes_and_pictures(table: Path) -> None:
         assert all(f">{cell}<" in page for cell in row)
     assert page.count('class="box"') == 4  # two scores of two systems
     assert "real images" in page
+    assert "left grey" in page
     assert 'data-layer="grey"' in page
     assert 'data-layer="whole"' in page
 
