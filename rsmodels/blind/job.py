@@ -13,6 +13,7 @@ from rsmodels.blind.page import check_place, render_test
 from rsmodels.blind.settings import BlindSettings
 from rsmodels.blind.supply import supplies
 from rsmodels.errors import ModelError
+from rsprep.cloud.address import folder_only
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import make_settings
@@ -44,7 +45,7 @@ def blind_test(settings: BlindSettings | Mapping[str, Any], *, progress: Progres
     StoreError : the data set cannot be read.
     """
     checked = make_settings(BlindSettings, settings)
-    watcher, page = progress or Silent(), Path(checked.out)
+    watcher, page = progress or Silent(), folder_only(checked.out, "--out")
     check_place(page)
     watcher.stage("blind test")
     real, made, warnings = supplies(checked)

@@ -29,6 +29,7 @@ from rsmodels.tiling.folder import (
     working,
 )
 from rsmodels.tiling.rasters import CACHE
+from rsprep.cloud.address import folder_only
 from rsprep.corpus.inputs import fingerprint, is_corpus, list_files
 from rsprep.files import write_text
 from rsprep.job.progress import Progress
@@ -57,7 +58,7 @@ def colour_files(settings: ColorizeSettings, progress: Progress) -> dict[str, An
     ModelError : as :func:`rsmodels.colouring.painter.painter_of`, :func:`rsmodels.colouring.rasters.open_grey` and
         :mod:`rsmodels.tiling.folder`; ``chips-not-pictures`` for a data set.
     """
-    out = Path(settings.out)
+    out = folder_only(settings.out, "--out")
     check_out(out)
     progress.stage("check")
     if is_corpus(settings.input):
@@ -97,7 +98,7 @@ def _identity(settings: ColorizeSettings, painter: Painter, files: Sequence[Path
 def _work(
     ready: Sequence[_Ready], painter: Painter, settings: ColorizeSettings, identity: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    out = Path(settings.out)
+    out = folder_only(settings.out, "--out")
     with working(out, identity, settings.window) as work:
         progress.stage("colour", total=sum(one.scene.shape[0] * one.scene.shape[1] for one in ready), unit="px")
         done = [_one(number, one, painter, settings, work, progress) for number, one in enumerate(ready)]
@@ -131,7 +132,7 @@ def _record(
     settings: ColorizeSettings,
     identity: dict[str, Any],
 ) -> dict[str, Any]:
-    out = Path(settings.out)
+    out = folder_only(settings.out, "--out")
     files = [
         {
             "name": one.name,

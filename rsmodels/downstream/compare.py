@@ -24,6 +24,8 @@ from rsmodels.training.load import load
 from rsmodels.training.named import Named
 from rsmodels.training.run import train
 from rsmodels.training.save import saved_normaliser
+from rsprep.cloud.address import Place, place
+from rsprep.cloud.workplace import worked_in
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import dump_config, make_settings
@@ -36,12 +38,12 @@ SCORES = ("miou", "fwiou", "accuracy")
 class Comparison:
     """What was found, and where it lies."""
 
-    out: Path
+    out: Place
     record: dict[str, Any]
     """As in ``downstream.json``."""
 
     @property
-    def page(self) -> Path:
+    def page(self) -> Place:
         """The report."""
         return self.out / PAGE
 
@@ -58,10 +60,15 @@ def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progr
     TrainError : a run had to stop.
     """
     checked = make_settings(DownstreamSettings, settings)
-    home = Path(checked.out)
     chosen = plan(checked)
+    with worked_in(checked.out) as home:
+        record = _compare(checked, chosen, home, progress or Silent())
+    return Comparison(out=place(checked.out), record=record)
+
+
+def _compare(checked: DownstreamSettings, chosen: Plan, home: Path, watcher: Progress) -> dict[str, Any]:
+    """Train and judge in a folder; what came out."""
     _check_folder(home)
-    watcher = progress or Silent()
     home.mkdir(parents=True, exist_ok=True)
     if not (home / CONFIG).exists():  # else kept until the runs have accepted these settings
         write_text(home / CONFIG, dump_config(checked))
@@ -75,7 +82,7 @@ def compare(settings: DownstreamSettings | Mapping[str, Any], *, progress: Progr
     write_text(home / CONFIG, dump_config(checked))
     write_text(home / RECORD, as_json(record))
     write_report(home / PAGE, record, home, chosen)
-    return Comparison(out=home, record=record)
+    return record
 
 
 def _run(

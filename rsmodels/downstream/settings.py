@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
+from rsprep.cloud.address import absolute
 from rsprep.errors import ConfigError
 from rsprep.settings import Section
 
@@ -21,8 +21,8 @@ _RATIO = "real and synthetic chips as two whole numbers above 0, such as 1:1, or
 
 def name_of(path: str) -> str:
     """Name of the data set in this folder, or whose store this is."""
-    place = Path(path).absolute()
-    return place.parent.name if place.suffix == ".zarr" else place.name
+    home = absolute(path)
+    return home.parent.name if home.name.endswith(".zarr") else home.name
 
 
 def refuse_same(names: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ from rsmodels.report.pictures import colours_of
 from rsmodels.synth.checks import check_generator, require_label
 from rsmodels.synth.schema import synthetic_schema
 from rsmodels.training.load import Trained, load
+from rsprep.cloud.address import folder_only
 from rsprep.files import write_text
 from rsprep.job.progress import Progress, Silent
 from rsprep.settings import make_settings
@@ -73,7 +74,7 @@ def edit(settings: EditSettings | Mapping[str, Any], *, progress: Progress | Non
     StoreError : the data set cannot be read.
     """
     checked = make_settings(EditSettings, settings)
-    watcher, out = progress or Silent(), Path(checked.out).absolute()
+    watcher, out = progress or Silent(), folder_only(checked.out, "--out").absolute()
     check_folder(out, RECORD, FILES)
     if not (checked.redraw or checked.replace or checked.mask):
         raise nothing("neither a class to redraw nor another mask was named")

@@ -19,6 +19,7 @@ from rsmodels.filling.work import Done, Todo, fill_scene, look
 from rsmodels.records import as_json
 from rsmodels.tiling.folder import IMAGES, PAGE, check_goes_on, check_names, check_out, key_of, read_record, working
 from rsmodels.tiling.rasters import CACHE
+from rsprep.cloud.address import folder_only
 from rsprep.corpus.inputs import fingerprint, list_files, listed
 from rsprep.files import write_text
 from rsprep.job.progress import Progress
@@ -68,7 +69,7 @@ def fill_files(settings: InpaintSettings, progress: Progress) -> dict[str, Any]:
     ModelError : as :func:`rsmodels.filling.rasters.open_scene`, :mod:`rsmodels.tiling.folder` and :func:`jobs`;
         ``nothing-hidden`` where no mask hides a pixel.
     """
-    out = Path(settings.out)
+    out = folder_only(settings.out, "--out")
     check_out(out)
     progress.stage("check")
     found = jobs(settings)
@@ -149,7 +150,7 @@ def _identity(settings: InpaintSettings, method: Method, found: Sequence[Job]) -
 def _work(
     ready: Sequence[_Ready], method: Method, settings: InpaintSettings, identity: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    out = Path(settings.out)
+    out = folder_only(settings.out, "--out")
     with working(out, identity, settings.window) as work:
         progress.stage("fill", total=sum(one.todo.pixels for one in ready), unit="px")
         done = [_one(number, one, method, settings, work, progress) for number, one in enumerate(ready)]
@@ -193,7 +194,7 @@ def _record(
     settings: InpaintSettings,
     identity: dict[str, Any],
 ) -> dict[str, Any]:
-    out = Path(settings.out)
+    out = folder_only(settings.out, "--out")
     files = [
         {
             "name": one.job.name,

@@ -11,6 +11,7 @@ from rsmodels.filling.dataset import fill_dataset
 from rsmodels.filling.files import fill_files
 from rsmodels.filling.settings import InpaintSettings
 from rsmodels.tiling.folder import PAGE
+from rsprep.cloud.address import Place, place
 from rsprep.corpus.inputs import is_corpus
 from rsprep.finish import Outcome
 from rsprep.job.progress import Progress, Silent
@@ -21,14 +22,14 @@ from rsprep.settings import make_settings
 class Inpainting:
     """What came out, and where it lies."""
 
-    out: Path
+    out: Place
     record: dict[str, Any]
     """As in ``inpaint.json``; empty for a data set."""
     outcome: Outcome | None = None
     """Of a data set."""
 
     @property
-    def page(self) -> Path:
+    def page(self) -> Place:
         return self.out / PAGE
 
     @property
@@ -56,5 +57,5 @@ def inpaint(
     watcher = progress or Silent()
     if is_corpus(checked.input):
         outcome = fill_dataset(checked, watcher, retry_failed=retry_failed)
-        return Inpainting(out=Path(checked.out), record={}, outcome=outcome)
+        return Inpainting(out=place(checked.out), record={}, outcome=outcome)
     return Inpainting(out=Path(checked.out), record=fill_files(checked, watcher))

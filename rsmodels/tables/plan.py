@@ -17,6 +17,7 @@ from rsmodels.generators.colorization_settings import ColorizationSettings
 from rsmodels.synth.settings import SynthSettings
 from rsmodels.tables.settings import ReproduceSettings, System
 from rsmodels.tasks.models import resolve
+from rsprep.cloud.address import folder_only
 from rsprep.errors import InputError
 from rsprep.settings import laid_over, make_settings
 
@@ -113,7 +114,7 @@ def plan(settings: ReproduceSettings) -> Plan:
     ConfigError, ModelError, StoreError : a key or value of any section that is wrong, by name; ``no-helper`` where a
         system wants one and the recipe has none; ``mixed-table`` of colorizers and others; ``not-for-colours``.
     """
-    home = Path(settings.out)
+    home = folder_only(settings.out, "--out")
     source = ChipSource.open(settings.data)
     fixed: dict[str, Any] = {"data": [settings.data], "device": settings.device}
     judge: dict[str, Any] | None = {

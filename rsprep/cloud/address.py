@@ -11,6 +11,7 @@ from rsprep.errors import ConfigError
 SCHEMES = {"s3": "Amazon S3 and what speaks like it", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 """Kinds of object stores, by the first word of an address."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_ALMOST = re.compile(rf"({'|'.join(SCHEMES)}):(?!//)", re.IGNORECASE)
 _CONTAINER = re.compile(r"[a-z0-9][a-z0-9._-]{1,221}")
 _ODD = re.compile(r"[\x00-\x1f\x7f\\?#%*]")
 
@@ -63,7 +64,7 @@ def place(given: str | Place) -> Place:
         return given
     found = _SCHEME.match(given)
     if found is None:
-        return Path(given)
+        return _local(given)
     scheme, rest = found[1], found[2]
     if scheme not in SCHEMES:
         raise _bad(given, f"there are no data sets at {scheme}://")
@@ -77,6 +78,19 @@ def place(given: str | Place) -> Place:
     if _ODD.search(key) or any(part in ("", ".", "..") for part in key.split("/")):
         raise _bad(given, "a name in a bucket has no empty parts, no dots alone, and none of \\ ? # % *")
     return Address(scheme, container, key)
+
+
+def _local(given: str) -> Path:
+    """A path, with ``~`` for the home of a user as a shell has it."""
+    if _ALMOST.match(given):
+        raise _bad(given, "an address in a bucket begins with two slashes, as s3://")
+    try:
+        path = Path(given).expanduser()
+    except RuntimeError:
+        raise _bad(given, "there is no home folder of such a user") from None
+    if "\0" in given:
+        raise _bad(given, "no file has such a name")
+    return path
 
 
 def absolute(given: str | Place) -> Place:

@@ -15,6 +15,7 @@ import os
 import socket
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,15 @@ class Lease:
             raise lease_lost(self._file.parent)
 
     def release(self) -> None:
-        """Let others write. The object stays, so that nobody takes away what is no longer ours."""
+        """Let others write. The object stays, so that nobody takes away what is no longer ours.
+
+        A bucket that fails now is no error: a lease that cannot be given back goes stale.
+        """
         self._over.set()
         self._thread.join()
-        if not self._lost:
-            self._write({"holder": None})
+        with suppress(ChangedError, BuildError):
+            if not self._lost:
+                write_if(self._file, json.dumps({"holder": None}).encode(), self._seen)
 
     def _take(self, home: Address) -> Version:
         found = read(self._file)
@@ -79,12 +84,6 @@ class Lease:
     def _content(self) -> bytes:
         told = {"holder": self._holder, "beat": self._beats, "process": os.getpid(), "host": socket.gethostname()}
         return json.dumps({**told, "machine": _machine()}, sort_keys=True).encode()
-
-    def _write(self, told: dict[str, Any]) -> None:
-        try:
-            self._seen = write_if(self._file, json.dumps(told).encode(), self._seen)
-        except ChangedError:
-            self._lost = True
 
     def _keep(self) -> None:
         """Beat until it is over. A bucket that fails now may answer at the next beat."""
