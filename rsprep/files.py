@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, under names that lead nowhere else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rsprep.errors import StoreError
+
+MOST_NAME_BYTES = 200
+"""Longest name; file systems take 255 bytes, and endings come after it."""
 SUFFIX = ".partial"
 """Ends the names of files that are being written; what a killed writer leaves behind is known by it."""
+
+
+def plain_name(name: str) -> str:
+    """`name`, which something from outside gave, where it can be that of a file; raises StoreError ``odd-name``.
+
+    Ids of chips, layers and items may be anything: ``../../.bashrc`` among them.
+    """
+    if not name or name.startswith(".") or len(name.encode()) > MOST_NAME_BYTES or set(name) & set("/\\\0\r\n"):
+        raise StoreError(
+            "odd-name", "a name in the data set cannot be that of a file", value=name, remedy="who made the data set?"
+        )
+    return name
 
 
 @contextmanager

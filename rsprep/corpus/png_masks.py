@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
-from rsprep.files import appearing, write_text
+from rsprep.files import appearing, plain_name, write_text
 from rsprep.job.desk import Desk
 from rsprep.store.read import open_dataset
 from rsprep.store.schema import Schema
@@ -30,7 +30,7 @@ def write_png_masks(desk: Desk) -> xr.Dataset:
     opened = open_dataset(desk.store)
     folder = desk.folder / MASKS
     folder.mkdir(exist_ok=True)
-    names = [str(name) for name in opened["chip_id"].values]
+    names = [plain_name(str(name)) for name in opened["chip_id"].values]
     for start in range(0, len(names), _AT_ONCE):
         masks = opened["mask"].isel(chip=slice(start, start + _AT_ONCE)).values
         for name, mask in zip(names[start : start + _AT_ONCE], masks, strict=True):

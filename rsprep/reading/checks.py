@@ -13,7 +13,7 @@ from rasterio.errors import RasterBlockError
 
 from rsprep.errors import RasterError, ReadError
 from rsprep.granule import Asset
-from rsprep.reading.access import ReadPolicy, local_path, without_query
+from rsprep.reading.access import MOST_BANDS, ReadPolicy, local_path, without_query
 from rsprep.reading.spec import BandSpec
 
 _SYSTEMS: dict[str, CRS] = {}
@@ -27,9 +27,11 @@ MOST_BLOCK_BYTES = 2**28
 
 
 def refuse_monster(file: Any, asset: Asset) -> None:
-    """A header may claim what no memory holds; told before anything is decoded. Bands: see `gdal_options`."""
+    """A header may claim what no memory holds; told before anything is decoded."""
     if file.width * file.height > MOST_PIXELS:
         raise contradiction(asset, "too-large", f"a file has at most {MOST_PIXELS:,} pixels", (file.height, file.width))
+    if file.count > MOST_BANDS:
+        raise contradiction(asset, "too-many-bands", f"a file has at most {MOST_BANDS:,} bands", file.count)
     height, width = file.block_shapes[0]
     together = file.count if file.interleaving is not None and file.interleaving.value == "PIXEL" else 1
     block = height * width * together * max(np.dtype(one).itemsize for one in file.dtypes)

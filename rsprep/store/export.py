@@ -12,7 +12,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from rsprep.errors import StoreError
-from rsprep.files import appearing
+from rsprep.files import appearing, plain_name
 from rsprep.store.read import chip, chip_transform, committed_chips, open_dataset
 from rsprep.store.schema import NOWHERE, Schema, Variable
 
@@ -59,7 +59,7 @@ def export(
         placed = int(one["epsg"]) != NOWHERE
         place = {"crs": one.rio.crs, "transform": chip_transform(one)} if placed else {}
         for name in wanted:
-            file = Path(out) / name / f"{chip_id}.tif"
+            file = Path(out) / name / f"{plain_name(chip_id)}.tif"
             write_layer(file, one[name].to_numpy(), schema[name], **place)
             files.append(file)
     return files

@@ -17,6 +17,7 @@ import numpy as np
 from rsprep.config import BuildConfig, Terrain
 from rsprep.dynamic_world import CLASSES, COLOURS, NODATA
 from rsprep.errors import StoreError
+from rsprep.files import plain_name
 
 SCHEMA_VERSION = 1
 NOWHERE = 0
@@ -79,7 +80,7 @@ class Variable:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Variable:
         return cls(
-            name=record["name"],
+            name=plain_name(record["name"]),
             bands=tuple(record["bands"]) if record["bands"] else None,
             band_dim=record["band_dim"],
             dtype=record["dtype"],

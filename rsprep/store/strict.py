@@ -18,8 +18,9 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
 from rsprep.cloud.address import Address, Place, place
-from rsprep.cloud.zarrs import BucketStore, zarr_at
+from rsprep.cloud.zarrs import BucketStore
 from rsprep.errors import StoreError
+from rsprep.store.codecs import check_document
 
 _ABSENT = np.iinfo(np.uint64).max
 _CRC_BYTES = 4
@@ -80,6 +81,8 @@ def _present(
     """What was read, where it had to be there and is whole."""
     name, chunk, _ = key.partition("/c/")
     if not chunk:
+        if buffer is not None:
+            check_document(buffer.to_bytes(), root + key)
         return buffer
     if buffer is None:
         raise _damage("missing-shard", "a shard file is missing", root + key)
@@ -103,7 +106,7 @@ def _damage(slug: str, cause: str, value: str) -> StoreError:
 def open_strict(path: str | Place) -> zarr.Group:
     """Open the store's group read-only through a strict store, without consolidated metadata."""
     store = place(path)
-    plain = zarr.open_group(zarr_at(store), mode="r", use_consolidated=False)
+    plain = zarr.open_group(strict_store(store), mode="r", zarr_format=3, use_consolidated=False)
     return zarr.open_group(strict_store(store, shard_slots(plain)), mode="r", use_consolidated=False)
 
 

@@ -27,7 +27,7 @@ from rsprep.cloud.address import Address, Place, place
 from rsprep.cloud.zarrs import zarr_at
 from rsprep.errors import StoreError
 from rsprep.store.schema import Schema, Variable
-from rsprep.store.strict import open_strict, read_slots
+from rsprep.store.strict import open_strict, read_slots, strict_store
 
 Compression = Literal["lz4", "zstd"]
 _LEVEL = {"lz4": 5, "zstd": 3}
@@ -134,13 +134,12 @@ def read_schema(path: str | Place) -> tuple[Schema, int]:
     if not there:
         raise StoreError("not-found", "there is no chip store here", value=str(path), remedy="check the path")
     try:
-        attributes: Mapping[str, Any] = zarr.open_group(zarr_at(path), mode="r").attrs.asdict()
-        record, n_shards = attributes["rsprep_schema"], attributes["n_shards"]
-    except (FileNotFoundError, KeyError, ValueError) as error:
+        attributes: Mapping[str, Any] = zarr.open_group(strict_store(path), mode="r", zarr_format=3).attrs.asdict()
+        return Schema.from_json(attributes["rsprep_schema"]), int(attributes["n_shards"])
+    except (FileNotFoundError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(
             "not-a-store", f"this is no chip store ({error})", value=str(path), remedy="give a folder written by rsprep"
         ) from None
-    return Schema.from_json(record), int(n_shards)
 
 
 def _require_same(path: Place, schema: Schema, n_shards: int) -> None:
