@@ -77,6 +77,13 @@ class Sentinel1(Section):
     )
     border_px: int = Field(3, ge=0, le=50, description="pixels eroded along dead borders before compositing")
 
+    @field_validator("polarisations")
+    @classmethod
+    def _named_once(cls, polarisations: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(polarisations)) != len(polarisations):
+            raise ValueError("a polarisation is named twice")
+        return polarisations
+
 
 class LandCover(Section):
     """Land-cover labels in Dynamic World numbering."""
@@ -162,6 +169,9 @@ class Engine(Section):
     scheduler: str = Field("threads", description="threads, processes, or tcp://host:port of a running cluster")
     workers: int = Field(0, ge=0, description="0: one a core")
     retries: int = Field(3, ge=0, description="how often a failed read is tried again")
+    outage_s: float = Field(
+        900.0, ge=0, description="seconds for which a server that does not answer, or is busy, is waited for"
+    )
     worker_ttl: float = Field(
         60.0, gt=0, description="seconds of silence after which a local worker process counts as frozen (at least 5)"
     )
@@ -182,9 +192,13 @@ class BuildConfig(Section):
         description="area of interest: path of a GeoJSON or GeoPackage, or west,south,east,north",
         examples=["region.geojson"],
     )
-    out: str = Field(min_length=1, description="folder of the data set", examples=["chips"])
+    out: str = Field(
+        min_length=1,
+        description="folder of the data set, or an address in a bucket such as s3://bucket/chips",
+        examples=["chips"],
+    )
     source: str = Field(
-        "planted", description="name of a source definition in catalogs/sources, or path of a YAML file"
+        "planted", min_length=1, description="name of a source definition in catalogs/sources, or path of a YAML file"
     )
     endpoint: str | None = Field(None, description="STAC API or catalog.json that replaces the source's own")
     sources: dict[Layer, tuple[Origin, ...]] = Field(
@@ -198,7 +212,9 @@ class BuildConfig(Section):
         None, description="begin of the time window, as 2021-06-01 or 2021-06-01T10:00:00Z; null leaves it open"
     )
     end: dt.datetime | None = Field(None, description="end of the window; a bare date counts to its last moment")
-    catalog: str = Field("./catalog", description="STAC catalog in which the finished data set is registered")
+    catalog: str = Field(
+        "./catalog", min_length=1, description="STAC catalog in which the finished data set is registered"
+    )
     layers: tuple[Layer, ...] = Field(LAYERS, min_length=1, description="what a chip holds")
     grid: Grid = Field(default_factory=Grid)
     sentinel2: Sentinel2 = Field(default_factory=Sentinel2)

@@ -35,7 +35,10 @@ def parse_moment(value: Any, *, is_end: bool) -> dt.datetime | None:
                 value=value.isoformat(),
                 remedy="add Z for UTC, as in 2021-06-01T10:00:00Z",
             )
-        return value.astimezone(dt.UTC)
+        try:
+            return value.astimezone(dt.UTC)
+        except OverflowError:
+            raise TimeError("unreadable", "not a date of UTC", value=value.isoformat(), remedy=REMEDY) from None
     if isinstance(value, dt.date):
         moment = dt.time.max if is_end else dt.time.min
         return dt.datetime.combine(value, moment, tzinfo=dt.UTC)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -34,6 +34,14 @@ class Section(BaseModel):
             return values
         merged = dict(values)
         for name, field in cls.model_fields.items():
+            kinds = {field.annotation, *get_args(field.annotation)}
+            if isinstance(merged.get(name), bool) and kinds & {int, float} and bool not in kinds:
+                raise ConfigError(  # pydantic would take yes for 1
+                    f"bad-{name.replace('_', '-')}",
+                    f"{name}: should be a number, not yes or no",
+                    value=merged[name],
+                    remedy=f"`{cls.LISTED_BY}` lists every key with what it takes",
+                )
             if isinstance(field.default, Section) and isinstance(merged.get(name), Mapping):
                 merged[name] = laid_over(field.default.model_dump(exclude_unset=True), merged[name])
         return merged

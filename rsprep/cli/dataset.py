@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from rsprep.cli.options import names
 from rsprep.cli.progress import watcher
 
 DATASET = Annotated[str, typer.Argument(help="Folder of the data set, or its address in a bucket.")]
@@ -91,7 +91,7 @@ def report(dataset: DATASET) -> int:
 
 def export(
     dataset: DATASET,
-    out: Annotated[Path, typer.Argument(help="Folder for the GeoTIFFs.")],
+    out: Annotated[str, typer.Argument(help="Folder for the GeoTIFFs.")],
     chip: Annotated[list[str] | None, typer.Option(help="Name of a chip; repeatable.  [default: all]")] = None,
     layers: Annotated[str | None, typer.Option(help="Comma list, as s2,lulc.  [default: all]")] = None,
 ) -> int:
@@ -101,8 +101,12 @@ def export(
 
         rsprep export chips geotiffs --layers s2,lulc
     """
+    from rsprep.cloud.address import folder_only
+    from rsprep.job.places import check_folder
     from rsprep.store.export import export as write
 
-    files = write(dataset, out, chips=chip, layers=layers.split(",") if layers else None)
+    folder = folder_only(out, "OUT")
+    check_folder(folder, "OUT")
+    files = write(dataset, folder, chips=chip, layers=names(layers) or None)
     print(f"{len(files)} files in {out}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import tempfile
 import traceback
@@ -23,7 +24,7 @@ from rsprep.cli import (
     simulate_views,
     sources,
 )
-from rsprep.errors import RsprepError
+from rsprep.errors import InputError, RsprepError
 
 STOPPED = 130
 Usage: type[Exception] = typer.BadParameter.__mro__[2]
@@ -83,11 +84,23 @@ def run_app(program: typer.Typer, arguments: Sequence[str] | None) -> int:
         if isinstance(error, Usage):
             error.show()  # type: ignore[attr-defined]  # a click exception
             return 2
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            show_error(_too_long(error))
+            return InputError.exit_code
         show_defect(error)
         return 1
     if code == STOPPED:  # Typer turns an interrupt into this code, without a word
         print("stopped; the same command goes on from here", file=sys.stderr)
     return code
+
+
+def _too_long(error: OSError) -> InputError:
+    return InputError(
+        "name-too-long",
+        "this is longer than the name of a file can be",
+        value=str(error.filename or ""),
+        remedy="give a path of a file or folder",
+    )
 
 
 def show_error(error: RsprepError) -> None:

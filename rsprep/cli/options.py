@@ -34,8 +34,9 @@ def override(values: dict[str, Any], **given: Any) -> None:
 def override_section(values: dict[str, Any], section: str, **given: Any) -> None:
     """The same within a section of the recipe."""
     chosen = {key: value for key, value in given.items() if value is not None}
-    if chosen:
-        values[section] = {**(values.get(section) or {}), **chosen}
+    there = values.get(section) or {}
+    if chosen and isinstance(there, dict):  # else what is there is no section, which the check will say
+        values[section] = {**there, **chosen}
 
 
 def run_job(job: Callable[..., Outcome], settings: Any, *, retry_failed: bool) -> int:

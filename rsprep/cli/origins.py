@@ -29,7 +29,9 @@ def override_origins(values: dict[str, Any], sources: Sequence[str], endpoints: 
         if layer is None:
             values["source"] = names
         elif layer in LAYERS:
-            values["sources"] = {**(values.get("sources") or {}), layer: [{"source": n} for n in _names(names)]}
+            there = values.get("sources") or {}
+            if isinstance(there, dict):  # else it is wrong, which the check will say
+                values["sources"] = {**there, layer: [{"source": n} for n in _names(names)]}
         else:
             raise ConfigError(
                 "bad-source",
@@ -60,10 +62,14 @@ def _place(values: dict[str, Any], name: str, address: str) -> None:
     if values.get("source", "planted") == name:
         values["endpoint"], used = address, True
     placed: dict[str, Any] = {}
-    for layer, given in (values.get("sources") or {}).items():
-        origins = [{"source": one} if isinstance(one, str) else dict(one) for one in _listed(given)]
+    there = values.get("sources") or {}
+    if not isinstance(there, dict):
+        return  # it is wrong, which the check will say
+    for layer, given in there.items():
+        origins = [{"source": one} if isinstance(one, str) else one for one in _listed(given)]
+        origins = [dict(one) if isinstance(one, dict) else one for one in origins]
         for origin in origins:
-            if origin.get("source") == name:
+            if isinstance(origin, dict) and origin.get("source") == name:
                 origin["endpoint"], used = address, True
         placed[layer] = origins
     if not used:

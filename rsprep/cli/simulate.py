@@ -33,6 +33,7 @@ def simulate(
         rsprep simulate world
     """
     from rsprep.ground.aoi import read_aoi
+    from rsprep.job.places import check_folder
     from rsprep.job.progress import counted
     from rsprep.moments import check_order, parse_moment
     from rsprep.sources.planted import simulate as publish_world
@@ -40,6 +41,7 @@ def simulate(
     area = read_aoi(aoi).geometry if aoi else None
     first, last = parse_moment(start, is_end=False), parse_moment(end, is_end=True)
     check_order(first, last)
+    check_folder(out, "OUT")
     with watcher() as progress:
         catalog = publish_world(
             out,

@@ -94,7 +94,13 @@ def _local(given: str) -> Path:
 
 
 def absolute(given: str | Place) -> Place:
-    """The same place, whatever the current folder is, and with no links in it."""
+    """The same place, whatever the current folder is."""
+    here = place(given)
+    return here if isinstance(here, Address) else here.absolute()
+
+
+def resolved(given: str | Place) -> Place:
+    """The same, with no links in it."""
     here = place(given)
     return here if isinstance(here, Address) else here.resolve()
 

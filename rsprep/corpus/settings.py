@@ -16,6 +16,12 @@ class CorpusSettings(Section):
     INPUTS: ClassVar[tuple[str, ...]] = ()
     """Keys that hold paths of inputs: a corpus goes on wherever they lie now, if their fingerprint is the same."""
 
-    out: str = Field(description="folder of the data set", examples=["corpus"])
-    catalog: str = Field("catalog", description="folder of the STAC catalog in which the data set is registered")
+    out: str = Field(
+        min_length=1,
+        description="folder of the data set, or an address in a bucket such as s3://bucket/chips",
+        examples=["corpus"],
+    )
+    catalog: str = Field(
+        "catalog", min_length=1, description="folder of the STAC catalog in which the data set is registered"
+    )
     engine: Engine = Engine()

@@ -111,7 +111,7 @@ def read_aoi(text: str) -> Aoi:
 def _bbox(text: str) -> tuple[float, float, float, float]:
     """West, south, east, north with west < east."""
     try:
-        values = [float(part) for part in text.split(",")]
+        values = [float(part) for part in text.split(",") if "_" not in part]  # 15_0 is how Python writes 150
     except ValueError:
         values = []
     if len(values) != 4:

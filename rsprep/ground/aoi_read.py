@@ -26,9 +26,13 @@ _ASK = "give a file with at least one Polygon or MultiPolygon"
 def read_file(text: str) -> tuple[list[shapely.Polygon], CRS | None]:
     """Polygons as the file has them, unchecked but for their structure, and the CRS it declares."""
     name, _, layer = text.partition("|")
-    path = Path(name).expanduser()
-    if not path.is_file():
-        cause = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+    try:
+        path = Path(name).expanduser()
+        known, folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError):  # a name that no file can have, the home of nobody
+        known = folder = False
+    if not known:
+        cause = "this is a folder, not a file" if folder else "there is no such file"
         remedy = "give a GeoJSON or GeoPackage file, or west,south,east,north"
         raise AoiError("not-found", cause, value=text, remedy=remedy)
     if path.stat().st_size > MAX_BYTES:
@@ -64,7 +68,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 def _geometries(content: Any, where: str) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Every simple geometry in a GeoJSON object, with words for where it is."""
-    if not isinstance(content, dict) or "type" not in content:
+    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
         raise AoiError("not-geojson", f"{where} is not a GeoJSON object", value=content, remedy=_ASK)
     kind = content["type"]
     members = {"FeatureCollection": "features", "GeometryCollection": "geometries"}
@@ -146,7 +150,8 @@ def _declared_crs(content: Mapping[str, Any]) -> CRS | None:
     if any(member != found[0] for member in found):
         raise AoiError("several-crs", "the file declares several CRS", value=found, remedy="write it in one CRS")
     member = found[0]
-    name = member.get("properties", {}).get("name") if isinstance(member, dict) else None
+    properties = member.get("properties") if isinstance(member, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(name, str):
         remedy = "remove the member if the coordinates are longitude and latitude, or name an EPSG code"
         raise AoiError("crs-unnamed", "the 'crs' member names no CRS", value=member, remedy=remedy)
@@ -157,8 +162,11 @@ def _crs_members(content: Any) -> Iterator[Any]:
     if isinstance(content, dict):
         if "crs" in content:
             yield content["crs"]
-        for part in content.get("features") or content.get("geometries") or [content.get("geometry")]:
-            yield from _crs_members(part)
+        for key in ("features", "geometries"):
+            parts = content.get(key)
+            for part in parts if isinstance(parts, list) else ():
+                yield from _crs_members(part)
+        yield from _crs_members(content.get("geometry"))
 
 
 def _crs(name: Any) -> CRS:

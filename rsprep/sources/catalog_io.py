@@ -95,7 +95,7 @@ class CatalogIO(StacApiIO):
             raise OSError("it is no regular file")
         if path.is_file() and path.stat().st_size > MOST_BYTES:
             raise OSError(f"it has {path.stat().st_size:,} bytes, at most {MOST_BYTES:,} are read")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows put a mark before the text
 
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None

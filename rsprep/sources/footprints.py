@@ -28,7 +28,15 @@ def read_footprint(item: dict[str, Any]) -> shapely.Geometry:
         raise ItemError("no-geometry", f"item {name} has no footprint", remedy=_REPAIR)
     try:
         outline = shapely.force_2d(shape(geometry))
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        shapely.errors.ShapelyError,
+    ) as error:
         raise ItemError(
             "bad-geometry",
             f"the footprint of item {name} is not GeoJSON: {error}",

@@ -85,6 +85,13 @@ def item_interval(item: Mapping[str, Any]) -> tuple[dt.datetime, dt.datetime]:
     keys = ("start_datetime", "end_datetime")
     if all(properties.get(key) is not None for key in keys):
         start, end = (_moment(name, properties[key]) for key in keys)
+        if start > end:
+            raise ItemError(
+                "interval-reversed",
+                f"item {name} ends before it starts",
+                value=f"{properties[keys[0]]} .. {properties[keys[1]]}",
+                remedy="correct its start_datetime and end_datetime, or name it under skip in the definition",
+            )
         return start, end
     if properties.get("datetime") is None:
         raise ItemError(
@@ -99,7 +106,9 @@ def item_interval(item: Mapping[str, Any]) -> tuple[dt.datetime, dt.datetime]:
 def _moment(name: object, text: object) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None
-    except ValueError:
+        if moment is not None and moment.tzinfo is not None:
+            moment = moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):  # the latter: in UTC it would lie before the first day, or after the last
         moment = None
     if moment is None:
         raise ItemError(
@@ -115,7 +124,7 @@ def _moment(name: object, text: object) -> dt.datetime:
             value=text,
             remedy="STAC times end in Z or an offset; local time would shift the acquisition",
         )
-    return moment.astimezone(dt.UTC)
+    return moment
 
 
 def _declared_offset(item: Mapping[str, Any], bands: Mapping[str, Band]) -> float | None:
@@ -192,7 +201,11 @@ def _resolve(name: object, href: str, base: str, definition: SourceDefinition) -
     for prefix, replacement in definition.rewrite.items():
         if href.startswith(prefix):
             href = replacement + href.removeprefix(prefix)
-    if urlsplit(href).scheme == "" and not Path(href).is_absolute():
+    try:
+        scheme = urlsplit(href).scheme
+    except ValueError:  # such as a bracket without its other half
+        raise _unreadable(name, href) from None
+    if scheme == "" and not Path(href).is_absolute():
         if not base:
             raise ItemError(
                 "relative-href",
@@ -205,10 +218,14 @@ def _resolve(name: object, href: str, base: str, definition: SourceDefinition) -
     if parts.scheme == "file":
         return unquote(parts.path)
     if parts.scheme not in ("", "http", "https"):
-        raise ItemError(
-            "unreadable-href",
-            f"item {name} has an href that cannot be read",
-            value=redact(href),
-            remedy="paths, http and https are read; map a bucket to https under rewrite in the definition",
-        )
+        raise _unreadable(name, href)
     return strip_signature(href, definition.signing)
+
+
+def _unreadable(name: object, href: str) -> ItemError:
+    return ItemError(
+        "unreadable-href",
+        f"item {name} has an href that cannot be read",
+        value=redact(href),
+        remedy="paths, http and https are read; map a bucket to https under rewrite in the definition",
+    )

@@ -13,12 +13,14 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from rsprep.errors import ItemError
 from rsprep.sources.footprints import cut_at_antimeridian
 
 _CODE = re.compile(r"[A-Za-z_]+:[A-Za-z0-9_.]+")
+_LARGEST = 1e300
+"""No coordinate is larger, and no float much larger: integers of JSON have no end."""
 EDGE_POINTS = 8
 """Points along each side of a lattice when its outline is taken to longitude and latitude."""
 
@@ -61,7 +63,7 @@ def check_place(name: str, footprint: shapely.Geometry, grids: Iterable[GeoBox])
 
 def _crs(code: object, where: str) -> str:
     text = f"EPSG:{code}" if isinstance(code, int) else str(code)
-    if _known_crs(text) is None:
+    if not _on_earth(text):
         raise ItemError(
             "bad-crs", f"{where} has a coordinate system that is not known", value=code, remedy="correct proj:code"
         )
@@ -79,12 +81,21 @@ def _known_crs(text: str) -> CRS | None:
 
 
 @lru_cache(maxsize=256)
+def _on_earth(text: str) -> bool:
+    """Whether there is such a system, and a way from it to longitude and latitude: of the Moon there is none."""
+    try:
+        return _known_crs(text) is not None and _to_lonlat(text) is not None
+    except ProjError:
+        return False
+
+
+@lru_cache(maxsize=256)
 def _to_lonlat(text: str) -> Transformer:
     return Transformer.from_crs(_known_crs(text), "EPSG:4326", always_xy=True)
 
 
 def _shape(value: object, where: str) -> tuple[int, int]:
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(n, int) and n > 0 for n in value):
+    if not isinstance(value, list) or len(value) != 2 or not all(type(n) is int and n > 0 for n in value):
         raise ItemError(
             "bad-shape",
             f"{where} has a shape that is no pair of rows and columns",
@@ -103,7 +114,7 @@ def _affine(value: object, where: str) -> Affine:
 
     if not isinstance(value, list) or len(value) not in (6, 9):
         raise wrong("has neither 6 nor 9 elements")
-    if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in value):
+    if not all(type(n) in (int, float) and abs(n) < math.inf and abs(n) <= _LARGEST for n in value):
         raise wrong("holds something that is no number")
     if len(value) == 9 and list(value[6:]) != [0, 0, 1]:
         raise wrong("has a last row other than 0, 0, 1")

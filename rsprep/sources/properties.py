@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,9 +78,10 @@ def check_properties(name: str, properties: Mapping[str, Any], rules: Product, o
 
     Raises
     ------
-    ItemError : what :func:`rsprep.products.sentinel2.dn_offset` raises, or ``orbit-unknown``.
+    ItemError : what :func:`rsprep.products.sentinel2.dn_offset` raises, ``bad-cloud-cover`` or ``orbit-unknown``.
     """
     if isinstance(rules, Sentinel2Product):
+        _check_cloud(name, properties.get("eo:cloud_cover"))
         try:
             dn_offset(properties, baseline_key=rules.baseline, applied=rules.offset_applied, band_offset=offset)
         except ItemError as error:
@@ -94,3 +96,18 @@ def check_properties(name: str, properties: Mapping[str, Any], rules: Product, o
                 value=orbit,
                 remedy="ascending and descending must not be mixed; set orbit: null in the definition to accept this",
             )
+
+
+def _check_cloud(name: str, told: Any) -> None:
+    """By this number scenes are left out and put in order; an item that has none counts as clear."""
+    try:
+        share = 0.0 if told is None else float(told)
+    except (TypeError, ValueError, OverflowError):
+        share = math.nan
+    if isinstance(told, bool) or not math.isfinite(share):
+        raise ItemError(
+            "bad-cloud-cover",
+            f"item {name} has a cloud cover that is no number",
+            value=told,
+            remedy="correct eo:cloud_cover, which is a percentage, or name the item under skip in the definition",
+        )

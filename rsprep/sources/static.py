@@ -10,6 +10,7 @@ from pystac.utils import make_absolute_href
 
 from rsprep.errors import CatalogError
 from rsprep.sources.catalog_io import CatalogIO, check_stac, is_url
+from rsprep.sources.signing import redact
 
 CONCURRENT = 8
 """Items read at a time from a web server; files on disk are read one by one."""
@@ -101,7 +102,16 @@ def linked(document: dict[str, Any], href: str, rel: str) -> list[str]:
     """Absolute addresses that `document`, found at `href`, links to by `rel`."""
     links = document.get("links")
     return [
-        make_absolute_href(link["href"], href)
+        _absolute(link["href"], href)
         for link in (links if isinstance(links, list) else [])
         if isinstance(link, dict) and link.get("rel") == rel and isinstance(link.get("href"), str)
     ]
+
+
+def _absolute(link: str, href: str) -> str:
+    try:
+        return make_absolute_href(link, href)
+    except ValueError:  # such as a bracket without its other half
+        raise CatalogError(
+            "bad-link", "the document links to what is no address", value=redact(link), remedy=f"correct it in {href}"
+        ) from None
