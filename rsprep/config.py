@@ -194,7 +194,7 @@ class BuildConfig(Section):
     )
     out: str = Field(
         min_length=1,
-        description="folder of the data set, or an address in a bucket such as s3://bucket/chips",
+        description="folder of the data set, or an address such as s3://bucket/chips",
         examples=["chips"],
     )
     source: str = Field(

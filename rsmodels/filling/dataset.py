@@ -23,7 +23,7 @@ from rsmodels.filling.method import IMAGE, Method, method_of
 from rsmodels.filling.settings import InpaintSettings
 from rsmodels.synth.schema import MAX_SLOTS, SHARD_BYTES
 from rsmodels.tiling.numbers import Numbers, bands_of
-from rsprep.cloud.address import absolute
+from rsprep.cloud.address import resolved
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Histogram, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.finish import Outcome
@@ -113,7 +113,7 @@ def plan_filling(settings: InpaintSettings, progress: Progress) -> CorpusPlan:
             target=target,
             work=work,
         ),
-        derived_from={source.name: relative_href(absolute(source.folder) / COLLECTION, absolute(settings.out))},
+        derived_from={source.name: relative_href(resolved(source.folder) / COLLECTION, resolved(settings.out))},
         synthetic=bool(source.chips.synthetic.all()),
     )
 
@@ -198,7 +198,7 @@ def _work(source: ChipSource, method: Method, target: _Target, settings: Inpaint
     )
     clear = CLEAR.get(variable.name, "")
     return FillWork(
-        data=str(absolute(source.folder)),
+        data=str(resolved(source.folder)),
         identity=source.identity,
         filler=method.identity,
         variable=variable.name,

@@ -31,7 +31,7 @@ from rsmodels.synth.settings import SynthSettings
 from rsmodels.synth.variations import Variation, dealt, variations
 from rsmodels.training.device import device_of
 from rsmodels.training.load import Trained, load
-from rsprep.cloud.address import absolute
+from rsprep.cloud.address import resolved
 from rsprep.corpus.plan import CorpusChip, CorpusPlan, Place
 from rsprep.corpus.run import run_corpus
 from rsprep.finish import Outcome
@@ -120,7 +120,7 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
         ),
         make=make_synthetic,
         shared=SynthWork(
-            data=str(absolute(source.folder)),
+            data=str(resolved(source.folder)),
             identity=source.identity,
             checkpoint=trained.address,
             manifest_hash=trained.manifest_hash,
@@ -132,7 +132,7 @@ def plan_synthetic(settings: SynthSettings, progress: Progress) -> CorpusPlan:
         sources=_sources(source, trained, len(parents)),
         finish=partial(finish, told=told),
         derived_from={
-            source.name: relative_href(absolute(source.folder) / COLLECTION, absolute(settings.out)),
+            source.name: relative_href(resolved(source.folder) / COLLECTION, resolved(settings.out)),
         },
         synthetic=True,
         check=refuse_equal,

@@ -18,7 +18,7 @@ class CorpusSettings(Section):
 
     out: str = Field(
         min_length=1,
-        description="folder of the data set, or an address in a bucket such as s3://bucket/chips",
+        description="folder of the data set, or an address such as s3://bucket/chips",
         examples=["corpus"],
     )
     catalog: str = Field(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Protocol, TypeVar
 
-from rsprep.cloud.address import Place, absolute
+from rsprep.cloud.address import Place, resolved
 from rsprep.config import Engine
 from rsprep.job.engine import Done, describe_failure, run_all
 from rsprep.job.halt import heeding_interrupts, reason_to_stop
@@ -62,7 +62,7 @@ def make_pending(
     clear_partials(store)
     create_store(store, schema, journal.meta("n_shards"))
     unseal_store(store)
-    waiting = tasks(str(absolute(store)), admit_writers(store))
+    waiting = tasks(str(resolved(store)), admit_writers(store))
     watcher.stage("build", total=journal.counts().pending, unit="chips")
     # Closed here and now when anything is raised: the workers must be gone before the lock is.
     with heeding_interrupts() as check, closing(run_all(work, waiting, engine, name=_task_name)) as finished:

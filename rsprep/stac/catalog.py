@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rsprep.cloud.address import Address, Place, absolute, folder_only
+from rsprep.cloud.address import Address, Place, folder_only, resolved
 from rsprep.errors import CatalogError, StoreError
 from rsprep.files import SUFFIX, write_text
 from rsprep.job.desk import Desk, at_desk
@@ -122,7 +122,7 @@ def register(dataset: str | Path | Desk, catalog: str | Path) -> Path:
         for stale in home.glob(f".{CATALOG}.*{SUFFIX}"):  # of a process that was killed while it wrote
             stale.unlink()
         content = _read_catalog(home / CATALOG)
-        href = relative_href(absolute(desk.home) / COLLECTION, home)
+        href = relative_href(resolved(desk.home) / COLLECTION, home)
         link = {"rel": "child", "href": href, "type": "application/json", "title": collection.get("title", href)}
         others = [one for one in content["links"] if not (one["rel"] == "child" and one["href"] == href)]
         head = [one for one in others if one["rel"] != "child"]
