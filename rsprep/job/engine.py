@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from rsprep.config import Engine
 from rsprep.errors import BuildError, ConfigError, RsprepError
+from rsprep.reading.outage import left_at_once
 
 TASKS_PER_WORKER = 2
 ALLOWED_FAILURES = 3
@@ -54,7 +55,7 @@ def run_all(
     ConfigError : ``no-scheduler``, ``no-workers`` or ``version-mismatch``.
     BuildError : ``scheduler-lost``.
     """
-    with _client(engine) as client:
+    with _client(engine) as client, left_at_once():
         yield from _stream(client, work, tasks, name)
 
 

@@ -101,5 +101,5 @@ def open_sources(config: BuildConfig, definitions: Mapping[Layer, tuple[SourceDe
 
 def accesses_of(sources: Mapping[str, Source], config: BuildConfig, shared: Path | None) -> dict[str, Access]:
     """Source name to where its pixels come from; see :meth:`rsprep.sources.base.Source.access`."""
-    policy = ReadPolicy(attempts=config.engine.retries + 1)
+    policy = ReadPolicy(attempts=config.engine.retries + 1, outage_s=config.engine.outage_s)
     return {name: source.access(policy, shared) for name, source in sources.items()}

@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from rsprep.errors import RasterError
 from rsprep.granule import Asset
 from rsprep.reading.control import ControlCache
+from rsprep.reading.outage import pause
 from rsprep.reading.spec import BandSpec
 from rsprep.reading.window import Window
 
@@ -113,6 +114,9 @@ class ReadPolicy:
     """How often one request is tried in all."""
     patience: int = 8
     """How often more, where the server only says that it is busy."""
+    outage_s: float = 0.0
+    """Longest time that a server which gives no answer, or is busy, is waited for, however often that is, in seconds:
+    counted from the server's last answer to anybody, or from the request's first trouble if that is longer ago."""
     backoff_s: float = 0.5
     """Pause before the second attempt, in seconds; doubled each time, and scattered downwards by up to half."""
     longest_wait_s: float = 30.0
@@ -123,8 +127,10 @@ class ReadPolicy:
     """Longest time a connection may take to open, in seconds."""
     verify_checksum: bool = False
     """True: local files with a declared checksum are hashed before they are read."""
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = pause
     """How to wait; tests put a clock of their own here."""
+    clock: Callable[[], float] = time.monotonic
+    """Tells the time, in seconds."""
 
     def __post_init__(self) -> None:
         if self.attempts < 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from rsprep.reading.access import ReadPolicy, without_secrets
 from rsprep.reading.doors import guard
@@ -23,6 +23,8 @@ LONGEST_WAIT_S = 60.0
 SERVERS = 16
 """Servers whose connections are kept at a time."""
 PIECE = 2**20
+GATEWAYS = (502, 504)
+"""What stands before a server says with these that it gave no answer."""
 REDIRECTS = 5
 """Most hops of one request."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -40,10 +42,12 @@ class Answer:
 class TroubleError(Exception):
     """The request failed; unless `final`, the same one may well succeed."""
 
-    def __init__(self, message: str, *, slug: str = "unreachable", final: bool = False) -> None:
+    def __init__(self, message: str, *, slug: str = "unreachable", final: bool = False, silent: bool = False) -> None:
         super().__init__(message)
         self.slug = slug
         self.final = final
+        self.silent = silent
+        """No server answered at all, or one that stands before it."""
 
 
 class RefusedError(Exception):
@@ -86,7 +90,7 @@ class Wire:
         try:
             answer = self._follow(address, headers, timeout, reach)
         except HTTPError as error:
-            raise TroubleError(_reason(error)) from None
+            raise TroubleError(_reason(error), silent=not isinstance(error, SSLError)) from None
         whole = False
         try:
             _check_status(answer)
@@ -159,7 +163,7 @@ def _check_status(answer: urllib3.BaseHTTPResponse) -> None:
     if status in (404, 410):
         raise TroubleError(f"there is no such file ({status})", slug="absent", final=True)
     if status == 408 or status >= 500:
-        raise TroubleError(f"the server answered {status}")
+        raise TroubleError(f"the server answered {status}", silent=status in GATEWAYS)
     raise TroubleError(f"the server answered {status}", slug="refused", final=True)
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from rsprep.errors import ReadError, RsprepError
 from rsprep.reading.access import ReadPolicy, Signer, without_query
 from rsprep.reading.http_range import Answer, BusyError, RefusedError, TroubleError, Wire
+from rsprep.reading.outage import Outages, leaving
 from rsprep.reading.reach import Reach
 
 HEADER_BYTES = 64 * 2**10
@@ -27,6 +29,8 @@ CONNECTIONS = 32
 """Most connections to one server, and most requests at a time."""
 GAP_BYTES = 64 * 2**10
 """Ranges this close to one another are fetched as one: it takes less time than another request."""
+TOKENS = "tokens"
+"""Stands for the token services among the servers that may be away."""
 LONGEST_BYTES = 4 * 2**20
 """Longest range that several are joined to: beyond it, two connections are faster than one."""
 
@@ -83,6 +87,7 @@ class RangeClient:
         self._headers: OrderedDict[str, Header] = OrderedDict()
         self._coming: dict[str, Future[Header]] = {}
         self._lock = threading.Lock()
+        self._outages = Outages()
 
     def header(self, remote: Remote) -> tuple[Header, bool]:
         """The header of a file, and whether it was kept from an earlier opening.
@@ -163,30 +168,44 @@ class RangeClient:
 
     def _try(self, remote: Remote, first: int, end: int) -> Answer:
         """One request until it is answered; faults that pass are waited out."""
-        policy = remote.policy
-        faults = put_off = 0
+        policy, server = remote.policy, urlsplit(remote.href).netloc
+        met: Counter[str] = Counter()
+        missed: float | None = None
         while True:
-            address = remote.address()
+            away, wait = "", None
             try:
-                return self._wire.get(address, first, end, policy, remote.reach)
+                address = remote.address()
+                answer = self._wire.get(address, first, end, policy, remote.reach)
             except RefusedError as refused:
-                faults += 1
-                if not remote.renewed(address) or faults >= policy.attempts:
-                    raise _final(remote, "refused", str(refused), "check that your account may read it") from None
-                continue
+                kind, why = "faults", str(refused)
+                if not remote.renewed(address) or met[kind] + 1 >= policy.attempts:
+                    raise _final(remote, "refused", why, "check that your account may read it") from None
+                wait = 0.0
             except BusyError as later:
-                put_off += 1
-                if put_off >= policy.attempts + policy.patience:
-                    raise _failed(remote, str(later), put_off) from None
-                wait = _backoff(policy, put_off) if later.wait_s is None else later.wait_s
+                kind, why, away, wait = "busy", str(later), server, later.wait_s
             except TroubleError as trouble:
                 if trouble.final:
                     raise _final(remote, trouble.slug, str(trouble), "check the catalog's hrefs") from None
-                faults += 1
-                if faults >= policy.attempts:
-                    raise _failed(remote, str(trouble), faults) from None
-                wait = _backoff(policy, faults)
-            policy.sleep(wait)
+                kind, why, away = ("silence", str(trouble), server) if trouble.silent else ("faults", str(trouble), "")
+            except ReadError as error:
+                if error.slug != "token-service":
+                    raise
+                kind, why, away = "silence", error.cause, TOKENS
+            else:
+                self._outages.over(server)
+                return answer
+            met[kind] += 1
+            if away:
+                now = policy.clock()
+                missed = now if missed is None else missed
+                patient = self._outages.lasts(away, missed, now) < policy.outage_s
+            else:
+                self._outages.over(server)
+                patient = False
+            enough = met[kind] >= policy.attempts + (policy.patience if kind == "busy" else 0)
+            if leaving() or (enough and not patient):
+                raise _failed(remote, why, met[kind]) from None
+            policy.sleep(_backoff(policy, met[kind]) if wait is None else wait)
 
     def _keep(self, href: str, header: Header) -> None:
         """Called with the lock held."""

@@ -120,7 +120,8 @@ def test_a_file_that_never_comes_costs_the_chips_it_may_touch(
     monkeypatch.setattr("rsprep.job.supplies.ReadPolicy", partial(ReadPolicy, backoff_s=0.01, patience=1))
     with RangeServer(planted_source.root, faults=Faults(on=r"B05\.tif$", too_many=1.0)) as server:
         config = planted_source.config(
-            tmp_path, **{**SMALL, "layers": ["s2"], "endpoint": f"{server.url}/catalog.json"}
+            tmp_path,
+            **{**SMALL, "layers": ["s2"], "endpoint": f"{server.url}/catalog.json", "engine": {"outage_s": 0.1}},
         )
         assert rsprep.build(config).failures > 0
         with sqlite3.connect(tmp_path / "chips" / "journal.sqlite") as journal:

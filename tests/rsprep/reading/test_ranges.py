@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import email.utils
+import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from rsprep.errors import ReadError
 from rsprep.reading.access import ReadPolicy
 from rsprep.reading.opener import RangedFile, opened
+from rsprep.reading.outage import leaving, left_at_once
 from rsprep.reading.ranges import GAP_BYTES, HEADER_BYTES, LONGEST_BYTES, RangeClient, Remote, joined
 from tests.fakes.ranges import Faults, RangeServer
 
@@ -141,3 +143,96 @@ def test_answers_that_fail_give_their_connections_back(server: RangeServer) -> N
     reading.start()
     reading.join(timeout=10)
     assert fetched == [len(CONTENT)] * 2
+
+
+class Clock:
+    """Time that passes only while somebody waits; `after` so many seconds something happens."""
+
+    def __init__(self, after: float = math.inf, happens: Callable[[], None] = lambda: None) -> None:
+        self.now, self.after, self.happens = 0.0, after, happens
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now >= self.after:
+            self.after = math.inf
+            self.happens()
+
+    def policy(self, outage_s: float) -> ReadPolicy:
+        return replace(QUICK, attempts=2, patience=0, outage_s=outage_s, sleep=self.sleep, clock=lambda: self.now)
+
+
+@pytest.mark.parametrize("fate", ["503", "429", "502", "reset"])
+def test_an_outage_of_minutes_is_outlasted(server: RangeServer, fate: str) -> None:
+    """Pitfall 6: every answer of eleven minutes is a refusal, or there is none."""
+    clock = Clock(660.0, lambda: server.faults.next.clear())
+    server.faults = Faults(next=[fate] * 10_000)
+    header, _ = RangeClient().header(remote(server, policy=clock.policy(900.0)))
+    assert header.data == CONTENT[:HEADER_BYTES]
+    assert 660 <= clock.now < 700
+    assert server.seen() < 60, "it asks now and then, and not all the time"
+
+
+def test_a_server_that_stays_away_is_waited_for_once_and_not_by_every_request(server: RangeServer) -> None:
+    clock, client = Clock(), RangeClient()
+    server.faults = Faults(next=["503"] * 10_000)
+    for number, (least, most) in enumerate([(900, 940), (0, 5), (0, 5)]):
+        before = clock.now
+        with pytest.raises(ReadError, match="unreachable"):
+            client.header(remote(server, number, clock.policy(900.0)))
+        assert least <= clock.now - before <= most
+    server.faults = Faults()
+    client.header(remote(server, 0, clock.policy(900.0)))
+    server.faults = Faults(next=["503"] * 10_000)
+    before = clock.now
+    with pytest.raises(ReadError, match="unreachable"):
+        client.header(remote(server, 1, clock.policy(900.0)))
+    assert clock.now - before >= 900, "it had been back: this is another outage"
+
+
+def test_what_a_server_answers_wrongly_is_no_outage(server: RangeServer) -> None:
+    """A file that is broken at its provider is not worth a quarter of an hour."""
+    for fate in ("500", "short", "shut", "other"):
+        clock = Clock()
+        server.faults = Faults(next=[fate] * 10_000)
+        with pytest.raises(ReadError, match="after 2 attempts"):
+            RangeClient().header(remote(server, policy=clock.policy(900.0)))
+        assert clock.now <= 1.0
+
+
+def test_one_file_that_is_never_served_waits_its_own_time_only(server: RangeServer) -> None:
+    """Others are answered all the while, so that the server is never away."""
+    clock, client = Clock(), RangeClient()
+    server.faults = Faults(on=r"/1\.tif$", too_many=1.0)
+
+    def others(seconds: float) -> None:
+        client.forget(remote(server).href)
+        client.header(remote(server))
+        clock.sleep(seconds)
+
+    with pytest.raises(ReadError, match="unreachable"):
+        client.header(remote(server, 1, replace(clock.policy(900.0), sleep=others)))
+    assert 900 <= clock.now <= 940
+
+
+def test_whoever_leaves_waits_no_longer(server: RangeServer) -> None:
+    """Ctrl-C in an outage."""
+    server.faults = Faults(next=["503"] * 10_000)
+    policy = ReadPolicy(backoff_s=600.0, longest_wait_s=600.0, outage_s=900.0)
+    failed: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            RangeClient().header(remote(server, policy=policy))
+        except ReadError as error:
+            failed.append(error)
+
+    reading = threading.Thread(target=read, daemon=True)
+    with contextlib.suppress(KeyboardInterrupt), left_at_once():
+        reading.start()
+        while not server.seen(503):
+            reading.join(0.01)
+        raise KeyboardInterrupt
+    reading.join(10)
+    assert [str(error)[:16] for error in failed] == ["read/unreachable"]
+    with left_at_once():
+        assert not leaving()
