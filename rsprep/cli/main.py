@@ -105,7 +105,7 @@ def _too_long(error: OSError) -> InputError:
 
 def show_error(error: RsprepError) -> None:
     """Say on standard error what is wrong, what was offered and what to do."""
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     head, *rest = str(error).split("\n")
     name, _, cause = head.partition(": ")
     console.print(f"[bold red]error[/] [bold]{name}[/]", end=" ", highlight=False)
@@ -125,7 +125,7 @@ def show_defect(error: Exception) -> None:
         place = log.name
     except OSError:  # a full disk may be the very trouble
         place = f"\n{trace}"
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     system = isinstance(error, OSError) and error.errno is not None
     head = "the system refused" if system else "unexpected, a defect of rsprep itself"
     console.print(f"[bold red]error[/] [bold]{head}[/]", end=": ", highlight=False)

@@ -30,6 +30,9 @@ _STAC_ROOTS: Final = ("catalog.json", "collection.json")
 _ALL_BANDS: Final = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 _DATE: Final = re.compile(r"(?<!\d)((?:19|20)\d{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
 
+FINEST = 1 / 16
+"""Smallest pixel that scenes are resampled to, as a share of their own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CloudInputs:
@@ -269,4 +272,12 @@ def _resampled(scenes: Sequence[CloudScene], resolution: float | None) -> Iterat
         yield from scenes
         return
     for scene in scenes:
-        yield scene if scene.metres is None else replace(scene, step=resolution / scene.metres)
+        step = None if scene.metres is None else resolution / scene.metres
+        if step is not None and step < FINEST:
+            raise InputError(
+                "resolution-too-fine",
+                f"pixels of {scene.name} would become more than {1 / FINEST:g} times as fine, which shows nothing more",
+                value=f"{resolution:g} m of {scene.metres:g} m",
+                remedy="say a --resolution near that of the scenes",
+            )
+        yield scene if step is None else replace(scene, step=step)
