@@ -51,7 +51,8 @@ def find_cloud_scenes(settings: CloudSettings) -> CloudInputs:
     Raises
     ------
     InputError : ``not-found``, ``empty-folder``, ``remote-scenes``, ``not-class-rasters``, ``no-scl``,
-        ``mixed-resolutions``, ``detector-input``, ``detector-bands``, ``detector-missing``; or as :func:`picture_size`.
+        ``mixed-resolutions``, ``resolution-too-fine``, ``detector-input``, ``detector-bands``,
+        ``detector-missing``; or as :func:`picture_size`.
     ConfigError : ``no-class-map``.
     CatalogError, StoreError : a STAC catalog or a data set cannot be used.
     """
