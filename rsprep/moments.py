@@ -42,7 +42,7 @@ def parse_moment(value: Any, *, is_end: bool) -> dt.datetime | None:
     if isinstance(value, dt.date):
         moment = dt.time.max if is_end else dt.time.min
         return dt.datetime.combine(value, moment, tzinfo=dt.UTC)
-    raise TimeError("unreadable", "not a date", value=value, remedy=REMEDY)
+    raise TimeError("unreadable", "a date is wanted, and this is none", value=value, remedy=REMEDY)
 
 
 def check_order(start: dt.datetime | None, end: dt.datetime | None) -> None:
