@@ -40,7 +40,11 @@ class BmmaeNetwork(Section):
         description="upward fusion: adaptive (UAME), attention (without adaptive selection), concat (neither), "
         "literal-eq4 (gates weigh their own maps, as printed)",
     )
-    mmb: bool = Field(True, description="macro-micro balance before each branch's output; false: a skip beside it")
+    mmb: bool = Field(True, description="macro-micro balance before each branch's output; false: the skip alone")
+    mmb_skip: bool = Field(
+        True,
+        description="MMB weighs decoded features with the outermost skip beside them; false: it stands in its place",
+    )
 
 
 class BmmaeNet(nn.Module):
@@ -96,7 +100,7 @@ class Branch(nn.Module):
     """A U-Net of k4 convolutions without its output layer: first features to decoded ones of the same size.
 
     The first layer keeps the size, `downs` others halve it, as many transposed ones double it again, with a skip
-    between equal sizes; MMB stands in place of the outermost skip.
+    between equal sizes; MMB weighs what comes out, or stands in place of the outermost skip.
     """
 
     def __init__(self, settings: BmmaeNetwork, downs: int) -> None:
@@ -112,12 +116,13 @@ class Branch(nn.Module):
             into = widths[level] if level == downs else 2 * widths[level]
             share = settings.dropout if downs - level < DROPPED else 0.0
             self.decoder.append(_up(into, widths[level - 1], share))
-        self.balance = MacroMicroBalance(widths[-1], width) if settings.mmb else None
+        self.balance = MacroMicroBalance(widths[-1], self.channels(settings)) if settings.mmb else None
+        self.skipped = self.channels(settings) > width
 
     @staticmethod
     def channels(settings: BmmaeNetwork) -> int:
         """Of the decoded features: with the skip beside them twice as many."""
-        return settings.width if settings.mmb else 2 * settings.width
+        return 2 * settings.width if settings.mmb_skip or not settings.mmb else settings.width
 
     def first(self, grey: Tensor) -> Tensor:
         """(B, width, y, x) from the grey image (B, 1, y, x)."""
@@ -134,8 +139,9 @@ class Branch(nn.Module):
             x = step(x)
             low = skips.pop()
             x = torch.cat([x, low], dim=1) if skips else x
-        decoded: Tensor = torch.cat([x, first], dim=1) if self.balance is None else self.balance(first, deep, x)
-        return decoded
+        if self.skipped:
+            x = torch.cat([x, first], dim=1)
+        return x if self.balance is None else cast(Tensor, self.balance(first, deep, x))
 
 
 def _down(before: int, after: int, *, normed: bool) -> nn.Module:

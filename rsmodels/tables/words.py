@@ -51,7 +51,9 @@ def figures(record: Mapping[str, Any], keys: Sequence[str]) -> Table:
         rows.append(("real images", *(limits.get(one["key"], "–") for one in shown)))
     for title, own in (("left grey", record["left_grey"]), ("real images", record["real"])):
         if own is not None:
-            known = {name: value for name, value in own.items() if not math.isnan(value)}
+            known = {
+                name: value * (100 if name in SHARES else 1) for name, value in own.items() if not math.isnan(value)
+            }
             limits = {name: f"{value:.{DIGITS[name]}f}" for name, value in known.items()}
             rows.append((title, *(limits.get(one["key"], "–") for one in shown)))
     return header, rows
