@@ -6,8 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 DEMO ?= demo
 LOOP ?= loop
 NIGHTLY ?= nightly
+DRILL ?= drill
 
-.PHONY: demo loop nightly test test-pgstac lint bench clean
+.PHONY: demo loop nightly test test-pgstac drill lint bench clean
 
 demo: $(VENV)/.base  ## simulate a region, build a data set from it with all four sources, and say where it is
 	$(BIN)/rsprep simulate $(DEMO)/source
@@ -41,6 +42,10 @@ test: lint  ## lint, type-check and test
 test-pgstac: $(VENV)/.dev $(VENV)-pgstac/.done  ## search and build against pgstac; needs postgresql and postgresql-NN-postgis-3
 	RSPREP_PGSTAC=$(VENV)-pgstac/bin $(BIN)/pytest -rs tests/rsprep/sources/test_pgstac.py
 
+drill: $(VENV)/.dev  ## faults of servers and disks, and SIGKILL, at every stage of a small build; needs a C compiler
+	$(BIN)/python -m tests.drill --out $(DRILL)
+	$(BIN)/python benchmarks/kill_drill.py
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -58,7 +63,7 @@ bench: $(VENV)/.dev  ## measure against the named peers; figures go to docs/perf
 	$(BIN)/python benchmarks/semantic.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-pgstac $(DEMO) $(LOOP) $(NIGHTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-pgstac $(DEMO) $(LOOP) $(NIGHTLY) $(DRILL) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
