@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+import numpy as np
+
 from rsmodels.data.batch import ChipBatch
 from rsmodels.data.fields import Field
 from rsmodels.data.loader import sweep
@@ -66,13 +68,12 @@ def _compared(
         images = trained.colorize(batch) if plan.colours else trained.generate(batch)
         made[row["name"]] = paint(image, images, trained.normaliser)
     systems = list(made)
-    for start in range(0, len(systems), BESIDE):
-        part = columns | {name: made[name] for name in systems[start : start + BESIDE]}
+    rounds = np.array_split(systems, -(-len(systems) // BESIDE))
+    for start, some in enumerate(rounds):
+        part = columns | {name: made[name] for name in some.tolist()}
         pictures = [list(one) for one in zip(*part.values(), strict=True)]
-        more = len(systems) > BESIDE
         yield PanelsSection(
-            title="The same chips by every system"
-            + (f": {systems[start]} to {systems[min(start + BESIDE, len(systems)) - 1]}" if more else ""),
+            title="The same chips by every system" + (f": {some[0]} to {some[-1]}" if len(rounds) > 1 else ""),
             columns=tuple(part),
             rows=[(names[slot], row) for slot, row in zip(slots, pictures, strict=True)],
             note="" if start else note,

@@ -121,7 +121,7 @@ def _explained(record: Mapping[str, Any]) -> Iterator[str]:
     if record["kind"] == "colorization":
         yield (
             "acc@2 and acc@5: pixels of which no channel is more than so many of 255 levels off. Colourfulness is that "
-            "of Hasler and Süsstrunk; the last row is that of the real images."
+            "of Hasler and Süsstrunk; the last rows are those of the images as they were given, and of the real ones."
         )
     features = sorted({row["features"] for row in rows if row["features"]})
     if features:
