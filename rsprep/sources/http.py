@@ -7,12 +7,14 @@ goes to.
 from __future__ import annotations
 
 import time
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3 import BaseHTTPResponse, PoolManager
+from urllib3.connectionpool import ConnectionPool
 from urllib3.util.retry import Retry
 
 from rsprep.errors import CatalogError
@@ -26,8 +28,14 @@ LONGEST_ANSWER_S = 600.0
 """Seconds that a whole answer may take, however steadily its bytes come."""
 PASSING_FAULTS = (408, 429, 500, 502, 503, 504)
 """Status codes after which the same request may well succeed."""
+BUSY = (429, 503)
+"""Those by which a server says that it is not to be had for a while."""
 MAX_WAIT = 60.0
-"""Longest wait in seconds that a server's Retry-After can impose."""
+"""Longest wait in seconds that a server's Retry-After can impose, and longest pause between two attempts."""
+PATIENCE = 3
+"""How many times as often a server is asked again that has answered before: with pauses that double, minutes long."""
+BODIES = 3
+"""How often an answer is asked for whose body breaks off."""
 PIECE = 2**16
 
 
@@ -37,6 +45,29 @@ class BoundedRetry(Retry):
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         wait = super().get_retry_after(response)
         return None if wait is None else min(wait, MAX_WAIT)
+
+    def patient(self) -> Self:
+        """The same for a server that has answered before: the address is right, so that an outage is waited out.
+
+        Not where it says that the request itself fails (500): a search then tries smaller pages.
+        """
+        total = self.total if isinstance(self.total, int) else 0
+        return self.new(total=PATIENCE * total, status=total, backoff_max=MAX_WAIT)
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """As the base class does; but that a server is busy is no failure of the request."""
+        spared = self
+        if response is not None and response.status in BUSY and self.status is not None:
+            spared = self.new(status=self.status + 1)
+        return super(BoundedRetry, spared).increment(method, url, response, error, _pool, _stacktrace)
 
 
 def make_retry(*, total: int = 6, backoff: float = 0.2) -> BoundedRetry:
@@ -54,6 +85,7 @@ class BoundedAdapter(HTTPAdapter):
 
     def __init__(self, retry: Retry | None = None, reach: Reach | None = None) -> None:
         self._reach = reach
+        self._met = False
         super().__init__(max_retries=retry or make_retry())
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
@@ -77,12 +109,20 @@ class BoundedAdapter(HTTPAdapter):
         """Raises CatalogError as :meth:`rsprep.reading.reach.Reach.check`, and ``answer-too-large``."""
         if self._reach is not None:
             self._reach.check(request.url or "")
-        answer = super().send(request, *args, **{**options, "stream": True})
-        try:
-            answer._content = _bounded(answer)  # what `content` gives from now on
-        except BaseException:
-            answer.close()
-            raise
+        for left in reversed(range(BODIES)):
+            answer = super().send(request, *args, **{**options, "stream": True})
+            try:
+                answer._content = _bounded(answer)  # what `content` gives from now on
+                break
+            except (requests.exceptions.ChunkedEncodingError, requests.ConnectionError):
+                answer.close()
+                if not left:
+                    raise
+            except BaseException:
+                answer.close()
+                raise
+        if answer.ok and isinstance(self.max_retries, BoundedRetry) and not self._met:
+            self._met, self.max_retries = True, self.max_retries.patient()
         answer._content_consumed = True  # type: ignore[attr-defined]
         return answer
 

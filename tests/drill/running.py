@@ -107,7 +107,7 @@ def quicken() -> None:
     """No long pauses: how long is waited has tests of its own."""
     import rsprep.job.supplies
     import rsprep.sources.catalog_io
-    import rsprep.sources.signing
+    import rsprep.sources.http
     from rsprep.reading.access import ReadPolicy
     from rsprep.sources.http import make_retry
 
@@ -115,6 +115,7 @@ def quicken() -> None:
         ReadPolicy, backoff_s=0.01, longest_wait_s=0.05, timeout_s=1.0
     )
     rsprep.sources.catalog_io.make_retry = partial(make_retry, backoff=0.002)
+    rsprep.sources.http.PATIENCE = 1
 
 
 # -- the shim -------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3 import HTTPResponse
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError
 
 from rsprep.errors import CatalogError
 from rsprep.sources.base import open_source
@@ -99,7 +102,7 @@ def test_a_lasting_fault_is_an_error(server: Server) -> None:
     with pytest.raises(CatalogError) as caught:
         _open(server.url).find("sentinel2", AREA)
     assert caught.value.slug == "server-error"
-    assert server.asked.count("/search") == 4
+    assert server.asked.count("/search") == 10, "three times as often as one that never answered"
 
 
 def _bad_pages(server: Server) -> dict[str, list[Any]]:
@@ -134,7 +137,7 @@ def test_every_wrong_answer_has_its_name(server: Server, slug: str) -> None:
         (["none", "fewer"], "short-result"),
         (["none", "unlinked"], "short-result"),
         ([503, "none", 429, 429, 504, "none", 500], None),
-        (["none", *[503] * 9], "server-error"),
+        (["none", *[503] * 12], "server-error"),
     ],
 )
 def test_a_real_server_whose_answers_are_spoiled(rustac: str, fates: list[Any], slug: str | None) -> None:
@@ -219,3 +222,23 @@ def test_nobody_answers() -> None:
     with pytest.raises(CatalogError) as caught:
         StacSource(make_definition(), "http://127.0.0.1:9/", retry=make_retry(total=0)).check()
     assert caught.value.slug == "unreachable"
+
+
+def test_an_outage_of_minutes_in_a_search_is_outlasted() -> None:
+    """Pitfall 6: pauses of a server that has answered before add up to more than ten minutes; of one that has not, to
+    seconds, since its address may be wrong."""
+    for first, least, most in ((True, 5, 30), (False, 600, 900)):
+        retry = make_retry() if first else make_retry().patient()
+        for error in (ConnectTimeoutError(), None):
+            left, waited = retry, 0.0
+            with contextlib.suppress(MaxRetryError):
+                while True:
+                    answer = None if error else HTTPResponse(status=503)
+                    left = left.increment("GET", "/", response=answer, error=error)
+                    waited += left.get_backoff_time()
+            assert least < waited < most
+    left, tries = make_retry().patient(), 0
+    with contextlib.suppress(MaxRetryError):
+        while True:
+            left, tries = left.increment("GET", "/", response=HTTPResponse(status=500)), tries + 1
+    assert tries == 6, "a page that is too large fails soon, and is asked for in pieces"
