@@ -8,6 +8,7 @@ other pixels.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import random
 import sys
@@ -52,16 +53,29 @@ def by_odc(items: list[Any], strict: bool) -> Any:
 
 def by_stackstac(items: list[Any]) -> Any:
     """(time, band, y, x) as stackstac loads it."""
-    import rasterio
+    import numpy as np
+    import pandas as pd
     import stackstac
-    from stackstac.rio_env import LayeredEnv
-    from stackstac.stack import DEFAULT_GDAL_ENV
+    from stackstac.rio_reader import DEFAULT_GDAL_ENV
 
+    parse = pd.to_datetime
+
+    def lenient(*values: Any, infer_datetime_format: bool = True, **options: Any) -> Any:
+        return parse(*values, **options)
+
+    pd.to_datetime = lenient  # pandas 3 has dropped an argument that stackstac 0.5 gives
     edge = SIDE * 10.0
     bounds = (WEST + AWAY, NORTH - AWAY - edge, WEST + AWAY + edge, NORTH - AWAY)
-    always = rasterio.Env(**{**DEFAULT_GDAL_ENV.always.options, **GDAL})
+    environment = DEFAULT_GDAL_ENV.updated(always=GDAL)
     stack = stackstac.stack(
-        items, assets=BANDS, epsg=EPSG, resolution=10, bounds=bounds, rescale=False, gdal_env=LayeredEnv(always=always)
+        items,
+        assets=BANDS,
+        epsg=EPSG,
+        resolution=10,
+        bounds=bounds,
+        rescale=False,
+        gdal_env=environment,
+        fill_value=np.float64("nan"),
     )
     return stack.compute(scheduler="synchronous").to_numpy()
 
@@ -129,6 +143,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("drill"))
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
+    for module in ("odc.stac", "pystac", "stackstac"):
+        importlib.import_module(module)  # once, and not by each child
     asked.out.mkdir(parents=True, exist_ok=True)
     file = asked.out / "peers.jsonl"
     records = recorded(file)

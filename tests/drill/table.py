@@ -34,6 +34,7 @@ def summary(trials: Iterable[dict[str, Any]], chains: Iterable[dict[str, Any]]) 
     kills = Counter(f"{kill['stage']}/{kill['call']}" for chain in chains for kill in chain["kills"])
     return {
         "trials": len(trials),
+        "begun anew": sum(one.get("anew", False) for one in trials),
         "verdicts": dict(Counter(one["verdict"] for one in trials)),
         "faults": {key: dict(count) for key, count in sorted(faults.items(), key=lambda one: _order(one[0]))},
         "reasons": {key: dict(count) for key, count in reasons.items()},

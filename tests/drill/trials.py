@@ -51,6 +51,8 @@ class Outcome:
     """Exit code of the disturbed build."""
     reason: str = ""
     """The name that the build gave to it."""
+    anew: bool = False
+    """The data set had to be begun again: its plan held what a server had said wrongly."""
     wrong: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -122,18 +124,16 @@ class Ring:
         first = forked(partial(built, folder, self.remote, engine=True), self.root / "told.json")
         struck = seen(self.url)["struck"]
         tell(self.url, {})
-        return self._judged(trial, folder, self.remote, first, met=struck > 0, engine=True)
+        return self._judged(trial, folder, self.remote, first, met=struck > 0)
 
     def _on_disk(self, trial: Trial, folder: Path) -> Outcome:
         at = random.Random(f"{trial.name}").choice(self.numbers(trial.stage))
         self.source.recipe(folder)
         first = forked(partial(armed_build, folder, self.local, trial.fault, at), self.root / "told.json")
         met = folder.with_name(folder.name + ".log").read_text() != ""
-        return self._judged(trial, folder, self.local, first, met=met, engine=False)
+        return self._judged(trial, folder, self.local, first, met=met)
 
-    def _judged(
-        self, trial: Trial, folder: Path, reference: Reference, first: Any, *, met: bool, engine: bool
-    ) -> Outcome:
+    def _judged(self, trial: Trial, folder: Path, reference: Reference, first: Any, *, met: bool) -> Outcome:
         result = first.result
         wrong = [*result.get("wrong", ()), *([result["defect"]] if "defect" in result else ())]
         if first.hung or first.killed or "code" not in result:
@@ -148,13 +148,16 @@ class Ring:
         reason = reason_of(said)
         if not reason and "the system refused" not in said:
             wrong.append(f"no reason is given: {said[-300:]}")
-        again = forked(
-            partial(built, folder, reference, "--retry-failed", engine=engine), self.root / "told.json"
-        ).result
+        again = forked(partial(built, folder, reference, "--retry-failed"), self.root / "told.json").result
+        anew = again.get("code") == 1 and trial.stage == "page" and reason.startswith("raster/")
+        if anew:  # what a search said is frozen in the plan, wrong as it was
+            shutil.rmtree(folder / "chips")
+            again = forked(partial(built, folder, reference), self.root / "told.json").result
         if again.get("code") != 0:
             wrong.append(f"it cannot be finished: {again.get('said', again)[-600:]}")
         wrong += again.get("wrong", ())
-        return Outcome(trial=trial, verdict="failed" if wrong else "loud", code=code, reason=reason, wrong=wrong)
+        verdict = "failed" if wrong else "loud"
+        return Outcome(trial=trial, verdict=verdict, code=code, reason=reason, wrong=wrong, anew=anew)
 
 
 def warm(source: TinySource, folder: Path) -> None:
