@@ -50,7 +50,7 @@ def gather(settings: RunSettings) -> Material:
     Raises
     ------
     StoreError, ModelError : a data set cannot be read, lacks a field, differs from the others, or holds synthetic chips
-        that come from chips which the others hold out (``saw-held-out``).
+        that come from chips which the others hold out (``saw-held-out``); ``batch-too-large``.
     """
     shares = (settings.share, *(1.0 for _ in settings.data[1:]))
     sources = tuple(ChipSource.open(path, share=share) for path, share in zip(settings.data, shares, strict=True))
@@ -73,6 +73,7 @@ def gather(settings: RunSettings) -> Material:
         check_training_mix(sources, [source for source in sources if not source.chips.synthetic.all()])
     ratio = settings.ratio or (1,) * len(sources)
     stream = Stream.of(sources, ratio, settings.seed, split=settings.split, window=settings.loading.window)
+    _check_batch(settings, sources)
     steps = settings.steps or -(-stream.epoch_length * settings.epochs // settings.batch)
     return Material(
         sources=sources,
@@ -83,6 +84,18 @@ def gather(settings: RunSettings) -> Material:
         parents=tuple(_parent(source, settings.split, share) for source, share in zip(sources, ratio, strict=True)),
         helpers=helpers,
     )
+
+
+def _check_batch(settings: RunSettings, sources: Sequence[ChipSource]) -> None:
+    """A batch is held in memory; one of more chips than there are would hold each several times."""
+    chips = sum(len(source.of_split(settings.split)) for source in sources)
+    if settings.batch > chips:
+        raise ModelError(
+            "batch-too-large",
+            f"a batch holds no more chips than there are to train on, which is {chips:,}",
+            value=settings.batch,
+            remedy="give a smaller --batch",
+        )
 
 
 def fit_normaliser(settings: RunSettings, material: Material) -> Normaliser:

@@ -34,6 +34,7 @@ train("a condition twice", "config/bad-conditions", "named twice", "--conditions
 train("a band that the data lack", "model/no-such-band", "B99", "--bands", "B99")
 train("a band twice", "model/no-such-band", "B04, B04", "--bands", "B04,B04")
 train("a preset of nobody", "model/no-such-preset", "huge", "--preset", "huge")
+train("more chips at a time than there are", "model/batch-too-large", "100000", "--batch", "100000")
 train("no chips at a time", "config/bad-batch", "0", "--batch", "0")
 train("eighths of a number", "config/bad-precision", "int8", "--precision", "int8")
 train("another device", "config/bad-device", "tpu", "--device", "tpu")
