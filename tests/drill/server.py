@@ -165,7 +165,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if first >= len(content):
             self._send(416)
             return
-        kind = self.server.fate("header" if first == 0 else "block", name) if self.command == "GET" else ""
+        kind = self.server.fate("header" if first == 0 else "block", name)
         headers = {"ETag": f'"{len(content)}"', "Accept-Ranges": "bytes"}
         if asked:
             headers["Content-Range"] = f"bytes {first}-{end - 1}/{len(content)}"
