@@ -8,7 +8,7 @@ LOOP ?= loop
 NIGHTLY ?= nightly
 DRILL ?= drill
 
-.PHONY: demo loop nightly test test-pgstac drill lint bench clean
+.PHONY: demo loop nightly test test-pgstac drill planted lint bench clean
 
 demo: $(VENV)/.base  ## simulate a region, build a data set from it with all four sources, and say where it is
 	$(BIN)/rsprep simulate $(DEMO)/source
@@ -45,6 +45,9 @@ test-pgstac: $(VENV)/.dev $(VENV)-pgstac/.done  ## search and build against pgst
 drill: $(VENV)/.dev  ## faults of servers and disks, and SIGKILL, at every stage of a small build; needs a C compiler
 	$(BIN)/python -m tests.drill --out $(DRILL)
 	$(BIN)/python benchmarks/kill_drill.py
+
+planted: $(VENV)/.dev  ## take every treatment of a known pitfall out, and see that a test finds it; writes docs/reliability.md
+	$(BIN)/python -m tests.planted.run
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -48,6 +48,7 @@ def planted(
     model = "pix2pix" if kind == "generator" else "segmentation"
     return Trained(
         path=Path("run/checkpoints/step-00000500"),
+        address="run/checkpoints/step-00000500",
         task=Planted(kind, fields, predict),  # type: ignore[arg-type]  # only what evaluation uses
         network=network or nn.Identity(),
         normaliser=normaliser,

@@ -43,6 +43,7 @@ def planted(source: ChipSource) -> Trained:
     fields = [field(source, "image"), field(source, "scene")]
     return Trained(
         path=Path("run/checkpoints/step-00000500"),
+        address="run/checkpoints/step-00000500",
         task=Planted("classification", fields, confident),  # type: ignore[arg-type]  # only what evaluation uses
         network=nn.Identity(),
         normaliser=Normaliser.fit([source], fields),

@@ -56,6 +56,7 @@ def inpainter(source: ChipSource, maps: Maps) -> Trained:
     fields = settings.fields(source)
     return Trained(
         path=Path("run/checkpoints/step-00000500"),
+        address="run/checkpoints/step-00000500",
         task=Task(fields, maps),  # type: ignore[arg-type]  # only what evaluation uses
         network=nn.Identity(),
         normaliser=Normaliser.fit([source], fields),

@@ -38,6 +38,7 @@ def matcher(source: ChipSource, slots: list[int], *, collapsed: bool = False) ->
     fields = [field(source, "image", "ground"), field(source, "satellite"), field(source, "place")]
     return Trained(
         path=Path("run/checkpoints/step-00000500"),
+        address="run/checkpoints/step-00000500",
         task=Planted("retrieval", fields, describe),  # type: ignore[arg-type]  # only what evaluation uses
         network=nn.Identity(),
         normaliser=Normaliser.fit([source], fields),

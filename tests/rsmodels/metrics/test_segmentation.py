@@ -84,6 +84,10 @@ def test_one_matrix_for_all_chips_is_not_a_mean_over_chips() -> None:
     pred = torch.tensor([[[0, 0]], [[1, 1]]])
     found = counted(pred, truth, 2).compute()
     assert found["miou"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    one_by_one = Confusion(2)
+    for chip in range(2):
+        one_by_one.update(pred[chip, None], truth[chip, None])
+    assert one_by_one.compute() == found
 
 
 @given(seed=st.integers(0, 1000), cut=st.integers(0, 768), classes=st.integers(1, 6))
