@@ -44,6 +44,7 @@ test-pgstac: $(VENV)/.dev $(VENV)-pgstac/.done  ## search and build against pgst
 
 drill: $(VENV)/.dev  ## faults of servers and disks, and SIGKILL, at every stage of a small build; needs a C compiler
 	$(BIN)/python -m tests.drill --out $(DRILL)
+	$(BIN)/python -m tests.drill.peers --out $(DRILL)
 	$(BIN)/python benchmarks/kill_drill.py
 
 planted: $(VENV)/.dev  ## take every treatment of a known pitfall out, and see that a test finds it; writes docs/reliability.md
