@@ -29,7 +29,7 @@ def test_every_row_has_a_bug_or_a_reason() -> None:
 
 
 @cache
-def tests_of(path: Path) -> frozenset[str]:
+def functions_in(path: Path) -> frozenset[str]:
     return frozenset(
         node.name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)
     )
@@ -39,7 +39,7 @@ def tests_of(path: Path) -> frozenset[str]:
 def test_its_tests_are_there(plant: Plant) -> None:
     for test in plant.tests:
         file, name = test.split("::")
-        assert name.split("[")[0] in tests_of(REPOSITORY / file), test
+        assert name.split("[")[0] in functions_in(REPOSITORY / file), test
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.key)
