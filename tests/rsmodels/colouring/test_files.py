@@ -285,7 +285,9 @@ def test_a_band_that_the_model_learned(band_run: Path, tmp_path: Path) -> None:
     write(tmp_path / "scene.tif", values[3], nodata=-9999)
     assert np.array_equal(_made(tmp_path, band_run, "alone"), first)
     write(tmp_path / "scene.tif", (values[3] + np.int16(1000)).astype(np.uint16))
-    assert np.array_equal(_made(tmp_path, band_run, "moved", scale=1, offset=-1000), first + 1000)
+    apart = np.abs(_made(tmp_path, band_run, "moved", scale=1, offset=-1000).astype(int) - first - 1000)
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 1e-3  # a half, which the larger number rounds the other way
     write(tmp_path / "scene.tif", values[:3])
     with pytest.raises(ModelError, match="model/bands"):
         colour(tmp_path, band_run)

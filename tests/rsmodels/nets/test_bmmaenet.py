@@ -59,8 +59,9 @@ def test_all_weights_learn(keys: dict[str, object]) -> None:
             torch.nn.init.ones_(module.scale)
     made = net(torch.randn(2, 1, 64, 64))
     sum(one.square().sum() for one in made).backward()
-    idle = [name for name, one in net.named_parameters() if one.grad is None or not one.grad.abs().sum()]
-    assert idle == []
+    learns = {name: one for name, one in net.named_parameters() if not name.endswith("attention.key.bias")}
+    idle = [name for name, one in learns.items() if one.grad is None or not one.grad.abs().sum()]
+    assert idle == []  # what is added to all keys alike, softmax takes away again
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 71), (33, 32), (7, 9)])
