@@ -98,7 +98,7 @@ def _identity(settings: ColorizeSettings, painter: Painter, files: Sequence[Path
 def _work(
     ready: Sequence[_Ready], painter: Painter, settings: ColorizeSettings, identity: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    out = folder_only(settings.out, "--out")
+    out = Path(settings.out)
     with working(out, identity, settings.window) as work:
         progress.stage("colour", total=sum(one.scene.shape[0] * one.scene.shape[1] for one in ready), unit="px")
         done = [_one(number, one, painter, settings, work, progress) for number, one in enumerate(ready)]
@@ -132,7 +132,7 @@ def _record(
     settings: ColorizeSettings,
     identity: dict[str, Any],
 ) -> dict[str, Any]:
-    out = folder_only(settings.out, "--out")
+    out = Path(settings.out)
     files = [
         {
             "name": one.name,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import yaml
 
 from rsmodels.data.lineage import seen_by
 from rsmodels.data.source import ChipSource
 from rsmodels.downstream.settings import DownstreamSettings
 from rsprep.cloud.objects import as_bytes
+from rsprep.strict_yaml import load_yaml
 
 LOCK = "config.lock.yaml"
 
@@ -52,7 +52,7 @@ def made_of(source: ChipSource, settings: DownstreamSettings, real: ChipSource) 
 
 def _share(source: ChipSource) -> float:
     """From the settings that it was made with; 1 where they know of none."""
-    found = yaml.safe_load(as_bytes(source.folder / LOCK) or b"{}")
+    found = load_yaml((as_bytes(source.folder / LOCK) or b"{}").decode())
     return float(found.get("share", 1.0))
 
 

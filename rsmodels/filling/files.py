@@ -150,7 +150,7 @@ def _identity(settings: InpaintSettings, method: Method, found: Sequence[Job]) -
 def _work(
     ready: Sequence[_Ready], method: Method, settings: InpaintSettings, identity: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    out = folder_only(settings.out, "--out")
+    out = Path(settings.out)
     with working(out, identity, settings.window) as work:
         progress.stage("fill", total=sum(one.todo.pixels for one in ready), unit="px")
         done = [_one(number, one, method, settings, work, progress) for number, one in enumerate(ready)]
@@ -194,7 +194,7 @@ def _record(
     settings: InpaintSettings,
     identity: dict[str, Any],
 ) -> dict[str, Any]:
-    out = folder_only(settings.out, "--out")
+    out = Path(settings.out)
     files = [
         {
             "name": one.job.name,

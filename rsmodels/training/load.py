@@ -227,7 +227,7 @@ def load(path: str | Place, *, device: str = "auto") -> Trained:
     ModelError : ``no-checkpoint``, ``torn-checkpoint``, ``no-gpu``.
     """
     manifest = checkpoint.find(path)
-    place = device_of(device)
+    on = device_of(device)
     settings = resolve(load_yaml(checkpoint.read_text(manifest, CONFIG)))
     normaliser = saved_normaliser(manifest)
     record = json.loads(checkpoint.read_text(manifest, PARENTS))
@@ -236,7 +236,7 @@ def load(path: str | Place, *, device: str = "auto") -> Trained:
     network = task.networks[task.main]
     if AVERAGE in manifest.files:
         network.load_state_dict(checkpoint.read_tensors(manifest, AVERAGE))
-    network = network.to(place).eval().requires_grad_(False)
+    network = network.to(on).eval().requires_grad_(False)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return Trained(
@@ -250,5 +250,5 @@ def load(path: str | Place, *, device: str = "auto") -> Trained:
         manifest_hash=manifest.digest,
         parents=tuple(record["data"]),
         seen=Seen.read(manifest.path / SEEN),
-        device=place,
+        device=on,
     )
